@@ -1,0 +1,182 @@
+"""Every rule about money and exact numbers: parsing, scale, rounding, splitting, JSON without floats.
+
+Two kinds of number exist. *Exact* numbers (rates, quantities, usage) are `Decimal` at any scale.
+*Money* is an exact amount with an ISO 4217 currency; it is rounded once, by `rounded`, when an
+invoice line is made. Nothing in this package turns either into a float.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from decimal import ROUND_DOWN, Decimal
+
+# Togai: "invoice amounts go down to the minimum currency unit" (its guide on invoices).
+ROUNDING = ROUND_DOWN
+
+# ISO 4217 minor units where they differ from 2; a currency that is not listed has 2.
+_EXPONENTS = {
+    **dict.fromkeys(
+        (
+            *("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW"),
+            *("PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"),
+        ),
+        0,
+    ),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+    **dict.fromkeys(("CLF", "UYW"), 4),
+}
+
+# A JSON number has passed through a double on its way here; up to 15 significant digits survive
+# that trip unchanged, and beyond them we would be guessing what the caller wrote (design §2.5).
+JSON_NUMBER_DIGITS = 15
+
+# Longer than any amount of money, and short enough that arithmetic on it cannot be an attack.
+MAXIMUM_DIGITS = 512
+
+_PLAIN = re.compile(r"-?\d+(?:\.\d+)?")
+
+
+class NotANumber(ValueError):
+    """The text or JSON value is not a plain decimal number this program may calculate with."""
+
+
+def exact(value: str | int | float | Decimal) -> Decimal:
+    """Read a number the way a caller may give it: a plain string, or a short enough JSON number.
+
+    Raises `NotANumber` for exponents in text, NaN and infinities, more than `MAXIMUM_DIGITS`
+    digits, and JSON numbers of more than 15 significant digits (give those as strings).
+    """
+    if isinstance(value, bool):
+        raise NotANumber("true and false are not numbers")
+    if isinstance(value, Decimal):
+        return _finite(value)
+    if isinstance(value, str):
+        text = value.strip()
+        if len(text) > MAXIMUM_DIGITS + 2 or not _PLAIN.fullmatch(text):
+            raise NotANumber('write a plain decimal number such as "12.50"')
+        return Decimal(text)
+    number = _finite(Decimal(repr(value)))
+    if len(number.normalize().as_tuple().digits) > JSON_NUMBER_DIGITS:
+        raise NotANumber(
+            f"this JSON number has more than {JSON_NUMBER_DIGITS} significant digits; "
+            "give it as a string so that no digit is lost"
+        )
+    return number
+
+
+def _finite(number: Decimal) -> Decimal:
+    if not number.is_finite():
+        raise NotANumber("the number must be finite")
+    return number
+
+
+def exponent(currency: str) -> int:
+    """How many decimal places the currency's minor unit has: JPY 0, USD 2, KWD 3."""
+    return _EXPONENTS.get(currency.upper(), 2)
+
+
+def rounded(amount: Decimal, currency: str) -> Decimal:
+    """Round an exact amount to the currency's minor unit. Called once, at an invoice line."""
+    return amount.quantize(Decimal(1).scaleb(-exponent(currency)), rounding=ROUNDING)
+
+
+def at_scale(amount: Decimal, currency: str) -> Decimal:
+    """Show an amount with at least the currency's decimal places; digits beyond them are kept."""
+    places = exponent(currency)
+    scale = amount.as_tuple().exponent
+    if not isinstance(scale, int) or -scale >= places:
+        return amount
+    return amount.quantize(Decimal(1).scaleb(-places))
+
+
+def minor_units(amount: Decimal, currency: str) -> int:
+    """The amount as a whole number of minor units. Raises `NotANumber` if that is not exact."""
+    scaled = amount.scaleb(exponent(currency))
+    if scaled != scaled.to_integral_value():
+        raise NotANumber(f"{plain(amount)} is not a whole number of minor units of {currency}")
+    return int(scaled)
+
+
+def from_minor_units(units: int, currency: str) -> Decimal:
+    """The amount that a whole number of minor units stands for, at the currency's scale."""
+    return Decimal(units).scaleb(-exponent(currency))
+
+
+def allocate(total: Decimal, weights: Sequence[Decimal], currency: str) -> list[Decimal]:
+    """Split a rounded total by weights so that the parts add up to it exactly.
+
+    Largest remainder; ties go to the earlier part. Raises `ValueError` when nothing has weight.
+    """
+    whole = sum(weights, Decimal(0))
+    if whole <= 0 or any(weight < 0 for weight in weights):
+        raise ValueError("weights must not be negative and must not all be zero")
+    unit = Decimal(1).scaleb(-exponent(currency))
+    shares = [total * weight / whole for weight in weights]
+    parts = [share.quantize(unit, rounding=ROUND_DOWN) for share in shares]
+    left = int((total - sum(parts, Decimal(0))) / unit)
+    by_remainder = sorted(range(len(parts)), key=lambda i: (-abs(shares[i] - parts[i]), i))
+    for i in by_remainder[: abs(left)]:
+        parts[i] += unit if left > 0 else -unit
+    return parts
+
+
+def plain(number: Decimal) -> str:
+    """The number in plain notation, every digit kept: never an exponent."""
+    return format(number, "f")
+
+
+def to_json(value: object) -> bytes:
+    """Compact JSON with every `Decimal` as an exact JSON number. Floats are refused."""
+    return "".join(_json_pieces(value)).encode()
+
+
+def _json_pieces(value: object) -> Iterable[str]:
+    if isinstance(value, Decimal):
+        yield plain(_finite(value))
+    elif isinstance(value, float):
+        raise TypeError("a float reached the wire; numbers are Decimal in this program")
+    elif isinstance(value, dict):
+        opening = "{"
+        for key, item in value.items():
+            yield f"{opening}{json.dumps(str(key), ensure_ascii=False)}:"
+            yield from _json_pieces(item)
+            opening = ","
+        yield "{}" if opening == "{" else "}"
+    elif isinstance(value, list | tuple):
+        opening = "["
+        for item in value:
+            yield opening
+            yield from _json_pieces(item)
+            opening = ","
+        yield "[]" if opening == "[" else "]"
+    else:
+        yield json.dumps(value, ensure_ascii=False)
+
+
+def from_json(text: bytes | str) -> object:
+    """Read JSON with fractions as `Decimal` and whole numbers as `int`.
+
+    Raises `ValueError` on malformed JSON, NaN and infinities, nesting that is too deep, and
+    numbers of more than `MAXIMUM_DIGITS` digits.
+    """
+    try:
+        return json.loads(text, parse_float=_fraction, parse_int=_whole, parse_constant=_no_constant)
+    except RecursionError as error:
+        raise ValueError("the JSON is nested too deeply") from error
+
+
+def _fraction(text: str) -> Decimal:
+    number = Decimal(text)
+    if len(text) > MAXIMUM_DIGITS or abs(number.adjusted()) > MAXIMUM_DIGITS:
+        raise ValueError("a JSON number is too long")
+    return number
+
+
+def _whole(text: str) -> int:
+    if len(text) > MAXIMUM_DIGITS:
+        raise ValueError("a JSON number is too long")
+    return int(text)
+
+
+def _no_constant(text: str) -> object:
+    raise ValueError(f"{text} is not a JSON number")

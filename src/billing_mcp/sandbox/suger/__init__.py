@@ -1,0 +1,1 @@
+"""Suger, emulated: one file per resource, named as in `tools/suger`."""

@@ -1,0 +1,1 @@
+"""Togai, emulated: one file per resource, named as in `tools/togai`."""

@@ -1,0 +1,1 @@
+"""Tools over Suger, one file per resource."""

@@ -1,0 +1,1 @@
+"""Tools over Togai, one file per resource."""
