@@ -1,0 +1,90 @@
+"""The sandbox's own controls under /control: clock, jobs, faults, effects and reset."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from billing_mcp.sandbox import call, clock
+from billing_mcp.sandbox.backend import Backend
+from billing_mcp.sandbox.call import ABSENT, Refusal, Reply
+from billing_mcp.sandbox.faults import Faults
+from billing_mcp.sandbox.routes import Segments
+
+_EFFECTS_SHOWN = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request to /control; the segments are what follows that prefix."""
+
+    method: str
+    segments: Segments
+    query: Mapping[str, str]
+    body: Any
+
+
+def answer(backend: Backend, faults: Faults, request: Request) -> Reply:
+    """Do what a request to /control asks for. Raises `Refusal`."""
+    body = request.body
+    match (request.method, *request.segments):
+        case ("GET", "clock"):
+            return Reply({"now": clock.shown(backend.now())})
+        case ("POST", "clock"):
+            return _move_clock(backend, body)
+        case ("POST", "jobs", name):
+            return backend.run_job(name, body)
+        case ("GET", "faults"):
+            return Reply(faults.shown())
+        case ("PUT", "faults"):
+            faults.replace(body)
+            return Reply(faults.shown())
+        case ("DELETE", "faults"):
+            faults.clear()
+            return Reply(faults.shown())
+        case ("GET", "effects"):
+            return _effects(backend, request.query)
+        case ("POST", "reset"):
+            return _reset(backend, faults, body)
+    raise Refusal(
+        404, f"no such control: {request.method} /{'/'.join(request.segments)}; {_CONTROLS}"
+    )
+
+
+_CONTROLS = (
+    "there are GET and POST clock, POST jobs/{name}, GET, PUT and DELETE faults,"
+    " GET effects, POST reset"
+)
+
+
+def _move_clock(backend: Backend, body: Any) -> Reply:
+    wish = call.fields(body)
+    if set(wish) not in ({"now"}, {"advance"}):
+        raise Refusal(400, 'give {"now": "<time>"} or {"advance": "<duration>"}')
+    if "now" in wish:
+        moment = call.timestamp(wish, "now")
+    else:
+        try:
+            moment = clock.after(backend.now(), call.text(wish, "advance"))
+        except ValueError as error:
+            raise Refusal(400, f"advance: {error}") from error
+    ran = backend.advance_to(moment)
+    return Reply({"now": clock.shown(backend.now()), "ran": ran})
+
+
+def _effects(backend: Backend, query: Mapping[str, str]) -> Reply:
+    sql = "select kind, id, key, time from effects"
+    conditions = [name for name in ("kind", "id", "key") if name in query]
+    if conditions:
+        sql += " where " + " and ".join(f"{name} = ?" for name in conditions)
+    rows = backend.db.execute(
+        f"{sql} order by number limit ?", (*(query[name] for name in conditions), _EFFECTS_SHOWN)
+    )
+    return Reply({"effects": [dict(row) for row in rows]})
+
+
+def _reset(backend: Backend, faults: Faults, body: Any) -> Reply:
+    wish = {} if body is ABSENT else call.fields(body)
+    demo = call.flag(wish, "demo", default=True)
+    backend.reset(demo=demo)
+    faults.clear()
+    return Reply({"now": clock.shown(backend.now())})
