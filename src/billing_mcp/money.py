@@ -1,4 +1,4 @@
-"""Every rule about money and exact numbers: parsing, scale, rounding, splitting, JSON without floats.
+"""Every rule about money and exact numbers: parsing, scale, rounding, splitting, exact JSON.
 
 Two kinds of number exist. *Exact* numbers (rates, quantities, usage) are `Decimal` at any scale.
 *Money* is an exact amount with an ISO 4217 currency; it is rounded once, by `rounded`, when an
@@ -40,7 +40,7 @@ class NotANumber(ValueError):
     """The text or JSON value is not a plain decimal number this program may calculate with."""
 
 
-def exact(value: str | int | float | Decimal) -> Decimal:
+def exact(value: str | float | Decimal) -> Decimal:
     """Read a number the way a caller may give it: a plain string, or a short enough JSON number.
 
     Raises `NotANumber` for exponents in text, NaN and infinities, more than `MAXIMUM_DIGITS`
@@ -160,7 +160,9 @@ def from_json(text: bytes | str) -> object:
     numbers of more than `MAXIMUM_DIGITS` digits.
     """
     try:
-        return json.loads(text, parse_float=_fraction, parse_int=_whole, parse_constant=_no_constant)
+        return json.loads(
+            text, parse_float=_fraction, parse_int=_whole, parse_constant=_no_constant
+        )
     except RecursionError as error:
         raise ValueError("the JSON is nested too deeply") from error
 

@@ -1,0 +1,224 @@
+"""The one door to every tool, and which tools there are behind it.
+
+A declaration only records a tool; which tools a server has is chosen later, from the table of
+contents in `tools/__init__.py`, without importing one of them. A tool is built (its argument model,
+its schemas) at its first call. MCP, REST and tools that run tools all go through `Catalog.invoke`.
+"""
+
+import difflib
+import importlib
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+from uuid import UUID, uuid4
+
+from pydantic import ValidationError
+
+from billing_mcp import errors, results, tools
+from billing_mcp.config import Settings, SettingsError
+from billing_mcp.declarations import Declaration
+from billing_mcp.params import FOUND_BY
+from billing_mcp.results import Envelope, Outcome
+from billing_mcp.shapes import Shape, shape_of
+from billing_mcp.tenants import VENDOR_NAMES, Caller
+from billing_mcp.upstream import Binding
+from billing_mcp.validation import invalid_arguments, nearest
+
+logger = logging.getLogger(__name__)
+
+
+def shipped_schemas() -> dict[str, dict[str, Any]]:
+    """The tools as `tools/list` shows them, from the file in the package; by name.
+
+    A test proves that the file equals what the code builds.
+    """
+    text = resources.files("billing_mcp").joinpath("schemas.json").read_text(encoding="utf-8")
+    return {tool["name"]: tool for tool in json.loads(text)}
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A tool that can be called."""
+
+    declaration: Declaration
+    shape: Shape
+
+
+class Catalog:
+    """The tools under given settings: which are served, and the door they are called through."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._schemas = shipped_schemas()
+        self._built: dict[str, Built] = {}
+        self.served = tuple(self._select())
+
+    @property
+    def listed(self) -> list[dict[str, Any]]:
+        """What a client lists, in the order of the table of contents."""
+        return [self._schemas[name] for name in self.served]
+
+    def _select(self) -> Iterable[str]:
+        chosen = _names_of_toolsets(self.settings.toolsets) | _known(
+            "BILLING_MCP_TOOLS", self.settings.tools
+        )
+        _known("BILLING_MCP_EXCLUDE_TOOLS", self.settings.exclude_tools)
+        return [name for name in tools.MODULES if name in chosen and self._refusal(name) is None]
+
+    def _refusal(self, name: str) -> errors.BillingError | None:
+        """Why a tool may not be called under these settings, whoever asks for it."""
+        if self.settings.read_only and not self._schemas[name]["annotations"]["readOnlyHint"]:
+            return errors.NotPermitted(
+                f"{name} changes data, and this server is read-only.",
+                next_step="Whoever runs it can start it without --read-only.",
+            )
+        if name in self.settings.exclude_tools:
+            return errors.NotPermitted(f"{name} is excluded on this server.")
+        vendor = tools.vendor_of(name)
+        if not self.settings.has(vendor):
+            return errors.NotConfigured(
+                f"{name} needs {VENDOR_NAMES[vendor]}, and this server has no key for it.",
+                next_step=f"Whoever runs it can set {vendor.upper()}_API_KEY.",
+            )
+        return None
+
+    def built(self, name: str) -> Built:
+        """The tool, built at its first use: importing its module and making its models."""
+        if name not in self._built:
+            module = importlib.import_module(tools.MODULES[name])
+            declaration: Declaration = module.toolset.declarations[name]
+            self._built[name] = Built(declaration, shape_of(declaration))
+        return self._built[name]
+
+    async def invoke(self, name: str, arguments: Mapping[str, Any], caller: Caller) -> Outcome:
+        """The one door: validate, call, wrap. Every failure is an outcome, never an exception."""
+        if name not in self.served:
+            return results.failure(self._unserved(name), Envelope(caller.tenant.environment()))
+        built = self.built(name)
+        binding = self._binding(built, arguments, caller)
+        envelope = Envelope(caller.tenant.environment(built.declaration.vendor))
+        try:
+            result, detail, given = await self._call(built, arguments, binding, caller)
+            envelope = _envelope(binding, envelope)
+            return results.success(result, detail, envelope, given)
+        except errors.BillingError as error:
+            _point_to_ids(error, arguments)
+            return results.failure(error, _envelope(binding, envelope))
+        # The boundary of the server: whatever went wrong inside is logged here, once, and its text
+        # stays here, because only sentences that we wrote may reach a model.
+        except Exception:
+            logger.exception("%s crashed", name)
+            return results.failure(_crash(built, binding), _envelope(binding, envelope))
+
+    async def _call(
+        self, built: Built, arguments: Mapping[str, Any], binding: Binding, caller: Caller
+    ) -> tuple[results.Result, results.Detail, dict[str, Any]]:
+        declaration, shape = built.declaration, built.shape
+        try:
+            given = shape.validate(arguments)
+        except ValidationError as error:
+            raise invalid_arguments(
+                declaration.name, shape.arguments, error, declaration.short_form
+            ) from error
+        detail = given.pop("detail", "concise")
+        if "operationId" in given:
+            binding.operation_given = given.pop("operationId") is not None
+        passed, skipped = dict(given), 0
+        if "nextToken" in given:
+            skipped, passed["nextToken"] = results.resumed(given["nextToken"])
+        handle = shape.handle(caller.tenant.connection(declaration.vendor), binding)
+        result = await declaration.function(handle, **passed)
+        if isinstance(result, results.TokenPage):
+            result = result.after(skipped)
+        return result, detail, given
+
+    def _binding(self, built: Built, arguments: Mapping[str, Any], caller: Caller) -> Binding:
+        declaration = built.declaration
+        write = declaration.write
+        return Binding(
+            tool=declaration.name,
+            route=declaration.route,
+            writes=write is not None,
+            dedupes=write is not None and write.key is not None,
+            find_out=None if write is None else write.find_out,
+            operation_id=_operation_id(arguments.get("operationId")) if write is not None else "",
+            org_id=caller.tenant.settings.org_id,
+            progress=caller.progress,
+        )
+
+    def _unserved(self, name: str) -> errors.BillingError:
+        if name in tools.MODULES:
+            return self._refusal(name) or errors.NotPermitted(
+                f"{name} is not among the toolsets this server serves.",
+                next_step=f"Whoever runs it can add --tools {name}.",
+            )
+        near = nearest(name, self.served, 3)
+        hint = f"Did you mean {' or '.join(near)}?" if near else "tools/list names those there are."
+        quoted = errors.one_line(name, 60)
+        return errors.NotFound(f'There is no tool "{quoted}".', next_step=hint)
+
+
+def _operation_id(given: object) -> str:
+    """The caller's id if it is one, else a new one: an error of a write has an id as well."""
+    try:
+        return str(UUID(given)) if isinstance(given, str) else str(uuid4())
+    except ValueError:
+        return str(uuid4())
+
+
+def _envelope(binding: Binding, before: Envelope) -> Envelope:
+    return Envelope(
+        binding.environment or before.environment,
+        binding.operation_id or None,
+        binding.replayed,
+    )
+
+
+def _crash(built: Built, binding: Binding) -> errors.BillingError:
+    """A crash after the request may have left is not a failure we can vouch for."""
+    name = built.declaration.name
+    if binding.sent and built.declaration.write is not None:
+        return errors.OutcomeUnknown(
+            f"{name} broke inside this server; whether the write was applied is not known.",
+            next_step=f"Do not repeat it before you know: {built.declaration.write.find_out}.",
+        )
+    return errors.Unavailable(
+        f"{name} broke inside this server.",
+        next_step="This is a defect of the server, not of the arguments; its log has the details.",
+    )
+
+
+def _point_to_ids(error: errors.BillingError, arguments: Mapping[str, Any]) -> None:
+    """Tell which tool shows the ids, when the vendor knows no such thing."""
+    if isinstance(error, errors.NotFound) and error.next_step is None:
+        for name in reversed(list(arguments)):
+            if name in FOUND_BY:
+                error.field = name
+                error.next_step = f"Check {name}; {FOUND_BY[name]} shows those there are."
+                return
+
+
+def _names_of_toolsets(chosen: Iterable[str]) -> set[str]:
+    names: set[str] = set()
+    for toolset in chosen:
+        members = tools.GROUPS.get(toolset, (toolset,))
+        for member in members:
+            if member not in tools.TOOLSETS:
+                near = difflib.get_close_matches(toolset, [*tools.TOOLSETS, *tools.GROUPS], n=1)
+                hint = f"did you mean {near[0]}?" if near else ""
+                known = ", ".join([*tools.TOOLSETS, *tools.GROUPS])
+                raise SettingsError(f"Unknown toolset {toolset}; {hint or f'known: {known}'}.")
+            names.update(name for module in tools.TOOLSETS[member].values() for name in module)
+    return names
+
+
+def _known(setting: str, names: Iterable[str]) -> set[str]:
+    for name in names:
+        if name not in tools.MODULES:
+            near = nearest(name, list(tools.MODULES))
+            hint = f" Did you mean {near[0]}?" if near else " See `billing-mcp tools`."
+            raise SettingsError(f"{setting} names an unknown tool, {name}.{hint}")
+    return set(names)

@@ -1,0 +1,110 @@
+"""How a tool is declared: hints, route, facts of a write, and the toolset that records it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from billing_mcp import tools
+from billing_mcp.config import Vendor
+
+Function = TypeVar("Function", bound=Callable[..., Awaitable[Any]])
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What calling a tool may do to the world; all four hints are always sent."""
+
+    read_only: bool
+    destructive: bool
+    idempotent: bool
+    open_world: bool = False
+
+    def wire(self) -> dict[str, bool]:
+        return {
+            "readOnlyHint": self.read_only,
+            "destructiveHint": self.destructive,
+            "idempotentHint": self.idempotent,
+            "openWorldHint": self.open_world,
+        }
+
+
+READ = Hints(read_only=True, destructive=False, idempotent=True)
+CHECK = Hints(read_only=True, destructive=False, idempotent=False)
+CREATE = Hints(read_only=False, destructive=False, idempotent=False)
+UPDATE = Hints(read_only=False, destructive=False, idempotent=True)
+DELETE = Hints(read_only=False, destructive=True, idempotent=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Facts of a write that retries, the guard and reconciliation go by.
+
+    `key` is the vendor's field that dedupes it (None: one attempt, never repeated), `target` and
+    `amount` the arguments that say who is affected and by how much, `find_out` what to do when an
+    answer was lost.
+    """
+
+    find_out: str
+    key: str | None = None
+    target: str | None = None
+    amount: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """A tool as it was declared."""
+
+    name: str
+    title: str
+    function: Callable[..., Awaitable[Any]]
+    hints: Hints
+    route: str
+    write: Write | None
+    short_form: str | None
+
+    @property
+    def description(self) -> str:
+        """The function's docstring: the text a model reads, its line breaks removed."""
+        return " ".join((self.function.__doc__ or "").split())
+
+    @property
+    def vendor(self) -> Vendor:
+        return "togai" if self.function.__module__.startswith(tools.TOGAI) else "suger"
+
+
+@dataclass(frozen=True, slots=True)
+class Toolset:
+    """Records the tools of a module under the name of their toolset."""
+
+    name: str
+    declarations: dict[str, Declaration] = field(default_factory=dict)
+
+    def tool(
+        self,
+        hints: Hints,
+        route: str,
+        *,
+        title: str | None = None,
+        write: Write | None = None,
+        short_form: str | None = None,
+    ) -> Callable[[Function], Function]:
+        """Record a tool and hand its function back unchanged.
+
+        `route` is the vendor's operation ("GET /customers/{customer_id}"). `short_form` is one line
+        of shape for an argument that is published open and validated in full.
+        """
+
+        def declare(function: Function) -> Function:
+            name = function.__name__.replace("_", "-")
+            self.declarations[name] = Declaration(
+                name,
+                title or name.replace("-", " ").capitalize(),
+                function,
+                hints,
+                route,
+                write,
+                short_form,
+            )
+            return function
+
+        return declare

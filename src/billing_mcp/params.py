@@ -1,0 +1,185 @@
+"""The argument types that tools share: numbers, times, ids, paging. Their text tells where a value
+comes from, so that a tool's docstring need not."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
+
+from billing_mcp import errors, money
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+# Which tool shows the ids that an argument takes; used when the vendor knows no such id.
+FOUND_BY = {
+    "customerId": "list-customers",
+    "accountId": "list-accounts",
+    "featureId": "get-entitlements-account",
+    "entryId": "list-feature-credits-entries-feature",
+    "billableMetricId": "list-billable-metrics",
+    "usageRecordGroupId": "list-usagerecordgroups",
+    "entitlementId": "list-usagerecordgroups",
+}
+
+
+class Body(BaseModel):
+    """A nested argument: closed, so that a misspelt field is an error and not a wrong invoice."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def wrong(message: str) -> PydanticCustomError:
+    """An error whose text says what would be right."""
+    return PydanticCustomError("wrong", "{message}", {"message": message})
+
+
+def _no_control(text: str) -> str:
+    if found := _CONTROL.search(text):
+        raise wrong(f"text without control characters (found U+{ord(found[0]):04X})")
+    return text
+
+
+def _one_line(text: str) -> str:
+    if "\n" in text or "\r" in text or "\t" in text:
+        raise wrong("text on one line")
+    return _no_control(text)
+
+
+Name = Annotated[str, AfterValidator(_one_line)]
+"""Text on one line. Give it its own lengths: `Annotated[Name, Field(max_length=50)]`."""
+
+Text = Annotated[str, AfterValidator(_no_control)]
+
+
+def text(minimum: int, maximum: int, description: str | None = None) -> Any:
+    """One line of text between two lengths, for use inside `Annotated`-free signatures."""
+    return Annotated[Name, Field(min_length=minimum, max_length=maximum, description=description)]
+
+
+def _decimal(
+    minimum: Decimal | None, above: Decimal | None, places: int | None
+) -> Callable[[Any], Decimal]:
+    def parse(value: Any) -> Decimal:
+        if not isinstance(value, str | int | float | Decimal):
+            raise wrong('a number, best as a string: "12.50"')
+        try:
+            number = money.exact(value)
+        except money.NotANumber as error:
+            raise wrong(f"{error}") from error
+        if minimum is not None and number < minimum:
+            raise wrong(f"a number of at least {minimum}")
+        if above is not None and number <= above:
+            raise wrong(f"a number above {above}")
+        scale = number.as_tuple().exponent
+        if len(number.as_tuple().digits) > _ARGUMENT_DIGITS:
+            raise wrong(f"a number of at most {_ARGUMENT_DIGITS} digits")
+        if places is not None and isinstance(scale, int) and -scale > places:
+            raise wrong(f"a number with at most {places} decimal places")
+        return number
+
+    return parse
+
+
+# More than any amount or rate needs; it keeps absurd numbers from the vendors.
+_ARGUMENT_DIGITS = 40
+
+_NUMBER_SCHEMA = WithJsonSchema({"type": "string", "pattern": r"^-?\d+(\.\d+)?$"})
+_UNSIGNED_SCHEMA = WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?$"})
+Number = Annotated[Decimal, PlainValidator(_decimal(None, None, None)), _NUMBER_SCHEMA]
+NonNegative = Annotated[Decimal, PlainValidator(_decimal(Decimal(0), None, None)), _UNSIGNED_SCHEMA]
+Positive = Annotated[Decimal, PlainValidator(_decimal(None, Decimal(0), None)), _UNSIGNED_SCHEMA]
+
+
+def _day(value: Any) -> date:
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value.strip()):
+        try:
+            return date.fromisoformat(value.strip())
+        except ValueError as error:
+            raise wrong(f"a day that exists ({error})") from error
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    raise wrong("a UTC day such as 2026-11-20")
+
+
+def _instant(value: Any) -> datetime:
+    parsed = value
+    if isinstance(value, str) and re.match(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}", value.strip()):
+        try:
+            parsed = datetime.fromisoformat(value.strip())
+        except ValueError as error:
+            raise wrong(f"a time that exists ({error})") from error
+    if not isinstance(parsed, datetime):
+        raise wrong("a UTC time such as 2026-11-20T12:00:00Z")
+    if parsed.tzinfo is None:
+        raise wrong("a time with its zone, such as 2026-11-20T12:00:00Z")
+    return parsed.astimezone(UTC)
+
+
+Day = Annotated[date, PlainValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
+Instant = Annotated[
+    datetime, PlainValidator(_instant), WithJsonSchema({"type": "string", "format": "date-time"})
+]
+
+CustomerId = Annotated[Name, Field(min_length=1, max_length=50)]
+AccountId = Annotated[Name, Field(min_length=1, max_length=50)]
+FeatureId = Annotated[Name, Field(min_length=1, max_length=50)]
+EntryId = Annotated[
+    Name,
+    Field(min_length=1, max_length=200, description="From list-feature-credits-entries-feature"),
+]
+Currency = Annotated[
+    Name,
+    BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
+    Field(pattern="^[A-Z]{3}$", description="ISO 4217"),
+]
+Email = Annotated[Name, Field(max_length=320, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
+
+PageSize = Annotated[int | None, Field(ge=1, le=100)]
+SmallPageSize = Annotated[int | None, Field(ge=1, le=50)]
+NextToken = Annotated[Name | None, Field(max_length=600, description="From the page before")]
+Search = Annotated[Name | None, Field(min_length=1, max_length=255)]
+Limit = Annotated[int | None, Field(ge=1, le=1000)]
+Offset = Annotated[int | None, Field(ge=0, le=10_000_000)]
+OrgId = Annotated[Name | None, Field(min_length=1, max_length=50)]
+
+
+def _uuid(value: Any) -> str:
+    if isinstance(value, str):
+        try:
+            return str(UUID(value.strip()))
+        except ValueError:
+            pass
+    raise wrong("a UUID such as 6f1c1f6e-0a51-4c55-9a5e-0d2f6a1b7c3d, or nothing")
+
+
+OperationId = Annotated[
+    str,
+    PlainValidator(_uuid),
+    WithJsonSchema(
+        {"type": "string", "format": "uuid", "description": "Same id: same write, done once"}
+    ),
+]
+
+
+def one_filter(**filters: object) -> None:
+    """Refuse filters that the vendor cannot combine. Raises `InvalidRequest` naming the second."""
+    used = [name for name, value in filters.items() if value is not None]
+    if len(used) > 1:
+        raise errors.InvalidRequest(
+            f"{' and '.join(used)} cannot be combined; nothing was sent.",
+            field=used[1],
+            next_step=f"Give only one of {', '.join(filters)}.",
+        )

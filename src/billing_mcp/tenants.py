@@ -1,0 +1,85 @@
+"""Whose call it is: each tenant's connections to the vendors, opened when first needed."""
+
+from dataclasses import dataclass, field
+
+from pydantic import SecretStr
+
+from billing_mcp import errors
+from billing_mcp.config import Credential, Environment, Settings, TenantSettings, Vendor
+from billing_mcp.sandbox import Sandbox, SandboxSettings, open_sandbox
+from billing_mcp.upstream import Connection, Progress
+
+VENDOR_NAMES: dict[Vendor, str] = {"togai": "Togai", "suger": "Suger"}
+
+
+@dataclass(slots=True)
+class Tenant:
+    """A tenant at run time. Everything that belongs to one tenant only hangs here."""
+
+    settings: TenantSettings
+    server: Settings
+    _connections: dict[Vendor, Connection] = field(default_factory=dict, init=False)
+    _sandbox: Sandbox | None = field(default=None, init=False)
+
+    @property
+    def name(self) -> str:
+        return self.settings.name
+
+    def environment(self, vendor: Vendor | None = None) -> Environment:
+        """Where this tenant's data comes from, as far as it is known before asking."""
+        if self.settings.sandboxed:
+            return "sandbox"
+        credential = self.settings.togai if vendor == "togai" else self.settings.suger
+        credential = credential or self.settings.togai or self.settings.suger
+        assert credential is not None
+        return credential.environment
+
+    def connection(self, vendor: Vendor) -> Connection:
+        """The vendor's connection. Raises `NotConfigured` when this tenant has no key for it."""
+        if vendor not in self._connections:
+            self._connections[vendor] = self._open(vendor)
+        return self._connections[vendor]
+
+    def _open(self, vendor: Vendor) -> Connection:
+        timeout, concurrency = self.server.upstream_timeout, self.server.upstream_concurrency
+        if self.settings.sandboxed:
+            return Connection(
+                Credential(f"http://sandbox/{vendor}", SecretStr("Bearer embedded-sandbox")),
+                timeout,
+                concurrency,
+                application=self.sandbox,
+            )
+        credential = self.settings.togai if vendor == "togai" else self.settings.suger
+        if credential is None:
+            raise errors.NotConfigured(
+                f"This server has no key for {VENDOR_NAMES[vendor]}.",
+                next_step=f"Set {vendor.upper()}_API_KEY and start it again.",
+            )
+        return Connection(credential, timeout, concurrency)
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """The embedded vendors of a tenant without keys."""
+        if self._sandbox is None:
+            self._sandbox = open_sandbox(
+                SandboxSettings(data=self.server.sandbox_data, now=self.server.sandbox_now)
+            )
+        return self._sandbox
+
+    async def close(self) -> None:
+        for connection in self._connections.values():
+            await connection.close()
+        self._connections.clear()
+        if self._sandbox is not None:
+            self._sandbox.close()
+            self._sandbox = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls, for which tenant, from which client, and how to tell them of progress."""
+
+    tenant: Tenant
+    principal: str = "local"
+    client: str | None = None
+    progress: Progress | None = None

@@ -1,0 +1,175 @@
+"""Credits: money granted to an account, used up by its invoices."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AliasChoices, Field
+
+from billing_mcp import errors
+from billing_mcp.declarations import CREATE, READ, Toolset, Write
+from billing_mcp.params import AccountId, Day, Name, NextToken, Positive, SmallPageSize
+from billing_mcp.results import Exact, Result, TokenPage
+from billing_mcp.upstream import Answer, Togai
+from billing_mcp.wire import json_value
+
+toolset = Toolset("togai-billing")
+
+CreditStatus = Literal["ACTIVE", "CONSUMED", "EXPIRED", "VOIDED"]
+PURPOSE = "Goodwill credit"
+PRIORITY = 1
+# Pages of the account's credits that are searched for a key that was used before: 1,000 credits.
+PAGES_SEARCHED = 20
+
+
+class Credit(Result):
+    concise: ClassVar = (
+        "id",
+        "accountId",
+        "status",
+        "creditAmount",
+        "consumedAmount",
+        "holdAmount",
+        "creditUnit",
+        "effectiveFrom",
+        "effectiveUntil",
+        "purpose",
+    )
+    amounts: ClassVar = frozenset({"creditAmount", "consumedAmount", "holdAmount"})
+
+    id: str
+    accountId: str
+    status: str | None = None
+    creditAmount: Exact | None = None
+    consumedAmount: Exact | None = None
+    holdAmount: Exact | None = None
+    creditUnit: str | None = None
+    purpose: str | None = None
+    priority: int | None = None
+    effectiveFrom: str | None = None
+    effectiveUntil: str | None = None
+    idempotencyKey: str | None = None
+    createdAt: str | None = None
+
+    def currency(self) -> str | None:
+        return self.creditUnit
+
+
+class Granted(Result):
+    """The vendor's answer to a grant: one credit for each request."""
+
+    credits: list[Credit]
+
+
+@toolset.tool(READ, "GET /credits")
+async def list_credits(
+    togai: Togai,
+    accountId: AccountId | None = None,
+    status: CreditStatus | None = None,
+    creditId: Annotated[Name, Field(max_length=50)] | None = None,
+    pageSize: SmallPageSize = None,
+    nextToken: NextToken = None,
+) -> TokenPage[Credit]:
+    """List credits, of one account or of all: granted, used, on hold, when they expire."""
+    return await togai.fetch(
+        TokenPage[Credit],
+        query={
+            "account_id": accountId,
+            "status": status,
+            "id": creditId,
+            "pageSize": pageSize,
+            "nextToken": nextToken,
+        },
+    )
+
+
+@toolset.tool(
+    CREATE,
+    "POST /credits",
+    write=Write(
+        find_out="list-credits of the account shows whether the credit is there",
+        key="idempotencyKey",
+        target="accountId",
+        amount="creditAmount",
+    ),
+)
+async def grant_credit(
+    togai: Togai,
+    accountId: AccountId,
+    creditAmount: Annotated[Positive, Field(description="In the account's currency")],
+    effectiveFrom: Annotated[Day, Field(description="First day, UTC")],
+    effectiveUntil: Annotated[
+        Day | None,
+        Field(
+            validation_alias=AliasChoices("effectiveUntil", "effectiveTo"),
+            description="Without it the credit never expires",
+        ),
+    ] = None,
+    purpose: Annotated[Name, Field(min_length=1, max_length=255)] = PURPOSE,
+    priority: Annotated[int, Field(ge=1, le=1000, description="Lower is used first")] = PRIORITY,
+    applicableEntityIds: Annotated[
+        list[Name] | None, Field(max_length=50, description="Only for these; default all")
+    ] = None,
+) -> Credit:
+    """Grant credit to an account. Its next invoices use it up; money is not paid out."""
+    if effectiveUntil is not None and effectiveUntil < effectiveFrom:
+        raise errors.InvalidRequest(
+            "effectiveUntil is before effectiveFrom; nothing was sent.",
+            field="effectiveUntil",
+            next_step="Give a day on or after effectiveFrom, or leave it out.",
+        )
+    request = {
+        "accountId": accountId,
+        "creditAmount": creditAmount,
+        "effectiveFrom": effectiveFrom,
+        "purpose": purpose,
+        "priority": priority,
+        "idempotencyKey": togai.operation_id,
+    }
+    if effectiveUntil is not None:
+        request["effectiveUntil"] = effectiveUntil
+    if applicableEntityIds:
+        request["applicableEntityIds"] = applicableEntityIds
+    # A key that was used before may be answered with the credit of then, or refused: the vendor
+    # does not say which, so both are read.
+    answer = await togai.send(body=json_value({"creditRequests": [request]}), accept=(400, 409))
+    if answer.status < 400:
+        credit = togai.read(Granted, answer).credits[0]
+    else:
+        credit = await _granted_before(togai, accountId, answer)
+    _require_same(togai, credit, accountId, creditAmount, effectiveFrom)
+    return credit
+
+
+async def _granted_before(togai: Togai, accountId: str, refused: Answer) -> Credit:
+    """The credit this operation made at an earlier try. Raises the refusal if there is none."""
+    repeated = togai.operation_given or refused.attempts > 1
+    query: dict[str, Any] = {"account_id": accountId, "pageSize": 50}
+    for _ in range(PAGES_SEARCHED if repeated else 0):
+        page = await togai.fetch(TokenPage[Credit], route="GET /credits", query=query)
+        for credit in page.data:
+            if credit.idempotencyKey == togai.operation_id:
+                togai.mark_replayed()
+                return credit
+        if not page.nextToken:
+            break
+        query = {"nextToken": page.nextToken}
+    raise togai.refusal(refused)
+
+
+def _require_same(
+    togai: Togai, credit: Credit, accountId: str, amount: Decimal, effective_from: date
+) -> None:
+    """An old credit must not pass for the one asked for now. Raises `Conflict`."""
+    same = (
+        credit.accountId == accountId
+        and credit.creditAmount == amount
+        and (credit.effectiveFrom or "")[:10] == effective_from.isoformat()
+    )
+    if not same:
+        raise errors.Conflict(
+            f"operationId {togai.operation_id} was already used for another credit ({credit.id}); "
+            "nothing was granted now.",
+            field="operationId",
+            next_step="Leave operationId out to grant a new credit.",
+        )

@@ -1,0 +1,104 @@
+"""Customers: the companies that are billed. Accounts hang below them."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from billing_mcp.declarations import CREATE, READ, Toolset, Write
+from billing_mcp.params import (
+    Body,
+    CustomerId,
+    Email,
+    Name,
+    NextToken,
+    PageSize,
+    Search,
+    one_filter,
+)
+from billing_mcp.results import Result, TokenPage
+from billing_mcp.upstream import Togai
+from billing_mcp.wire import given
+
+toolset = Toolset("togai-billing")
+
+CustomerStatus = Literal["ACTIVE", "ARCHIVED"]
+CustomerSort = Literal["id", "-id", "updated_at", "-updated_at"]
+
+
+class Address(Body):
+    phoneNumber: Name | None = None
+    line1: Name | None = None
+    line2: Name | None = None
+    postalCode: Name | None = None
+    city: Name | None = None
+    state: Name | None = None
+    country: Name | None = None
+
+
+class Customer(Result):
+    concise: ClassVar = ("id", "name", "primaryEmail", "status")
+
+    id: str
+    name: str
+    primaryEmail: str
+    status: str | None = None
+    togaiCustomerId: str | None = None
+    billingAddress: str | None = None
+    createdAt: str | None = None
+    updatedAt: str | None = None
+
+
+@toolset.tool(READ, "GET /customers")
+async def list_customers(
+    togai: Togai,
+    status: CustomerStatus | None = None,
+    customerId: CustomerId | None = None,
+    search: Annotated[Search, Field(description="In id, name or email")] = None,
+    sort: CustomerSort | None = None,
+    pageSize: PageSize = None,
+    nextToken: NextToken = None,
+) -> TokenPage[Customer]:
+    """List billing customers, newest change first. Use search to find one by name or email."""
+    one_filter(customerId=customerId, status=status)
+    return await togai.fetch(
+        TokenPage[Customer],
+        query={
+            "id": customerId,
+            "status": status,
+            "_search": search,
+            "_sort": sort,
+            "pageSize": pageSize,
+            "nextToken": nextToken,
+        },
+    )
+
+
+@toolset.tool(READ, "GET /customers/{customer_id}")
+async def get_customer(togai: Togai, customerId: CustomerId) -> Customer:
+    """Show one customer: name, email, address, status."""
+    return await togai.fetch(Customer, at={"customer_id": customerId})
+
+
+@toolset.tool(
+    CREATE,
+    "POST /customers",
+    write=Write(find_out="get-customer shows whether the customer is there", target="id"),
+)
+async def create_customer(
+    togai: Togai,
+    name: Annotated[Name, Field(min_length=3, max_length=255)],
+    id: Annotated[CustomerId, Field(description="Chosen by you")],  # noqa: A002  the seed's name
+    primaryEmail: Email,
+    address: Address | None = None,
+) -> Customer:
+    """Create a customer. It needs an account (create-account) before anything can be billed."""
+    return await togai.fetch(
+        Customer,
+        body={
+            "id": id,
+            "name": name,
+            "primaryEmail": primaryEmail,
+            # The vendor requires an address but none of its fields.
+            "address": given(address) if address else {},
+        },
+    )
