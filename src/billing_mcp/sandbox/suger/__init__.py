@@ -1,7 +1,21 @@
-"""Suger, emulated: the list of its resources and of the jobs that time runs."""
+"""Suger, emulated: one file per resource, named as in `tools/suger`."""
 
-from billing_mcp.sandbox.call import Resource
-from billing_mcp.sandbox.jobs import Job
+from billing_mcp.sandbox.suger import (
+    billable_metrics,
+    buyers,
+    entitlements,
+    marketplace_report,
+    metering_config,
+    usage_record_groups,
+    usage_record_reports,
+)
 
-RESOURCES: tuple[Resource, ...] = ()
-JOBS: tuple[Job, ...] = ()
+RESOURCES = (
+    buyers.resource,
+    entitlements.resource,
+    billable_metrics.resource,
+    metering_config.resource,
+    usage_record_groups.resource,
+    usage_record_reports.resource,
+)
+JOBS = (marketplace_report.JOB,)

@@ -4,7 +4,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from billing_mcp.sandbox import clock
 from billing_mcp.sandbox.call import Call, Refusal, day, one_of
 
 LARGEST_PAGE = 1000
@@ -49,7 +48,7 @@ def _whole(query: Mapping[str, str], name: str, minimum: int, maximum: int, defa
 
 
 def window(call: Call) -> tuple[str, str]:
-    """The stamps from which (inclusive) and up to which (exclusive) things were created.
+    """Two texts that enclose the stamps of what was created in the days a query asks for.
 
     `endDate` is today unless given, `startDate` 30 days before it; both days belong to the window.
     """
@@ -59,10 +58,8 @@ def window(call: Call) -> tuple[str, str]:
         start = end - min(WINDOW, end - end.min)
     if start > end:
         raise Refusal(400, "startDate must not be after endDate")
-    first = clock.written(clock.midnight(start))
-    if end == end.max:
-        return first, clock.written(clock.OPEN_END.replace(month=12, day=31))
-    return first, clock.written(clock.midnight(end + timedelta(days=1)))
+    # Stamps begin with their day, so a day sorts before all of its times, and "~" after them.
+    return start.isoformat(), f"{end.isoformat()}~"
 
 
 def filters(call: Call, *names: str) -> dict[str, str | None]:
