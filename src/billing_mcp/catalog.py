@@ -61,6 +61,10 @@ class Catalog:
         """What a client lists, in the order of the table of contents."""
         return [self._schemas[name] for name in self.served]
 
+    def schema(self, name: str) -> dict[str, Any]:
+        """A tool as it is published."""
+        return self._schemas[name]
+
     def _select(self) -> Iterable[str]:
         chosen = _names_of_toolsets(self.settings.toolsets) | _known(
             "BILLING_MCP_TOOLS", self.settings.tools

@@ -17,6 +17,7 @@ TOGAI_URL = "https://api.togai.com"
 TOGAI_SANDBOX_HOST = "sandbox-api.togai.com"
 SUGER_URL = "https://api.suger.cloud"
 SANDBOX_ORG = "sandbox"
+SANDBOX_START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 Environment = Literal["sandbox", "vendor-sandbox", "live"]
 Vendor = Literal["togai", "suger"]
@@ -130,6 +131,11 @@ class Settings:
     def tenant(self) -> TenantSettings:
         """The tenant of callers that name none."""
         return self.tenants[0]
+
+    @property
+    def sandbox_start(self) -> datetime:
+        """Where the sandbox's clock stands unless a data file says otherwise."""
+        return self.sandbox_now or SANDBOX_START
 
     def has(self, vendor: Vendor) -> bool:
         return any(tenant.has(vendor) for tenant in self.tenants)

@@ -1,6 +1,6 @@
 """How a tool is declared: hints, route, facts of a write, and the toolset that records it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -19,12 +19,12 @@ class Hints:
     idempotent: bool
     open_world: bool = False
 
-    def wire(self) -> dict[str, bool]:
+    def facts(self) -> dict[str, bool]:
         return {
-            "readOnlyHint": self.read_only,
-            "destructiveHint": self.destructive,
-            "idempotentHint": self.idempotent,
-            "openWorldHint": self.open_world,
+            "readOnly": self.read_only,
+            "destructive": self.destructive,
+            "idempotent": self.idempotent,
+            "openWorld": self.open_world,
         }
 
 
@@ -60,7 +60,7 @@ class Declaration:
     hints: Hints
     route: str
     write: Write | None
-    short_form: str | None
+    short_form: Mapping[str, str] | None
 
     @property
     def description(self) -> str:
@@ -86,12 +86,13 @@ class Toolset:
         *,
         title: str | None = None,
         write: Write | None = None,
-        short_form: str | None = None,
+        short_form: Mapping[str, str] | None = None,
     ) -> Callable[[Function], Function]:
         """Record a tool and hand its function back unchanged.
 
-        `route` is the vendor's operation ("GET /customers/{customer_id}"). `short_form` is one line
-        of shape for an argument that is published open and validated in full.
+        `route` is the vendor's operation ("GET /customers/{customer_id}"). `short_form` is for an
+        argument that is published open and validated in full: for each part of it the one-line
+        shape that an error about that part shows.
         """
 
         def declare(function: Function) -> Function:

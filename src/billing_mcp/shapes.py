@@ -83,7 +83,7 @@ def published(declaration: Declaration) -> dict[str, Any]:
         "description": declaration.description,
         "inputSchema": shape.input_schema,
         "outputSchema": shape.output_schema,
-        "annotations": {"title": declaration.title, **declaration.hints.wire()},
+        "annotations": {f"{hint}Hint": value for hint, value in declaration.hints.facts().items()},
     }
 
 

@@ -1,13 +1,21 @@
-"""Whose call it is: each tenant's connections to the vendors, opened when first needed."""
+"""Whose call it is: each tenant's connections to the vendors, opened when first needed.
+
+The sandbox is imported where it is used: a server that talks to the vendors never needs it, and
+one that does not answers `tools/list` sooner without.
+"""
 
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
 from billing_mcp import errors
 from billing_mcp.config import Credential, Environment, Settings, TenantSettings, Vendor
-from billing_mcp.sandbox import Sandbox, SandboxSettings, open_sandbox
 from billing_mcp.upstream import Connection, Progress
+
+if TYPE_CHECKING:
+    from billing_mcp.sandbox import Sandbox
 
 VENDOR_NAMES: dict[Vendor, str] = {"togai": "Togai", "suger": "Suger"}
 
@@ -19,7 +27,7 @@ class Tenant:
     settings: TenantSettings
     server: Settings
     _connections: dict[Vendor, Connection] = field(default_factory=dict, init=False)
-    _sandbox: Sandbox | None = field(default=None, init=False)
+    _sandbox: "Sandbox | None" = field(default=None, init=False)
 
     @property
     def name(self) -> str:
@@ -58,13 +66,21 @@ class Tenant:
         return Connection(credential, timeout, concurrency)
 
     @property
-    def sandbox(self) -> Sandbox:
+    def sandbox(self) -> "Sandbox":
         """The embedded vendors of a tenant without keys."""
         if self._sandbox is None:
+            from billing_mcp.sandbox import SandboxSettings, open_sandbox
+
             self._sandbox = open_sandbox(
                 SandboxSettings(data=self.server.sandbox_data, now=self.server.sandbox_now)
             )
         return self._sandbox
+
+    def sandbox_time(self) -> datetime:
+        """The time the embedded vendors show, without opening them when they are not yet open."""
+        from billing_mcp.sandbox import stored_time
+
+        return stored_time(self.server.sandbox_data, self.server.sandbox_now)
 
     async def close(self) -> None:
         for connection in self._connections.values():

@@ -133,6 +133,10 @@ class Handle:
         binding.environment = connection.environment
 
     @property
+    def tool(self) -> str:
+        return self._binding.tool
+
+    @property
     def operation_id(self) -> str:
         """The UUID of this write, the same on every try: what the vendor dedupes by."""
         return self._binding.operation_id

@@ -38,18 +38,26 @@ _SENTENCES = {
 
 
 def invalid_arguments(
-    tool: str, model: type[BaseModel], error: ValidationError, hint: str | None = None
+    tool: str,
+    model: type[BaseModel],
+    error: ValidationError,
+    shapes: Mapping[str, str] | None = None,
 ) -> errors.InvalidRequest:
-    """One error for all that is wrong with the arguments; `hint` is the shape of a short form."""
+    """One error for all that is wrong with the arguments.
+
+    `shapes` has the one-line form of each part of an argument that is published in short form; the
+    error shows those of the parts that are wrong.
+    """
     problems = list(_problems(tool, model, error))
     shown = "; ".join(problem for _, problem in problems[:SHOWN_PROBLEMS])
     more = len(problems) - SHOWN_PROBLEMS
     rest = f"; and {more} more" if more > 0 else ""
-    advice = "Nothing was sent. Correct this and call again."
+    advice = ["Nothing was sent. Correct this and call again."]
+    for part, shape in (shapes or {}).items():
+        if any(where.startswith(part) for where, _ in problems):
+            advice.append(f"Shape of {part}: {shape}")
     return errors.InvalidRequest(
-        f"{shown}{rest}.",
-        field=problems[0][0] or None,
-        next_step=f"{advice} {hint}" if hint else advice,
+        f"{shown}{rest}.", field=problems[0][0] or None, next_step=" ".join(advice)
     )
 
 

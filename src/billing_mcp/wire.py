@@ -67,3 +67,8 @@ def json_value(value: Any) -> Any:
     if isinstance(value, date):
         return value.isoformat()
     return value
+
+
+def present(**fields: Any) -> dict[str, Any]:
+    """A body of the fields that have a value: what the caller left out is not sent as null."""
+    return {name: json_value(value) for name, value in fields.items() if value is not None}

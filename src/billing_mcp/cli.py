@@ -1,0 +1,187 @@
+"""The command line: verbs and flags. Each verb imports only what it needs."""
+
+import argparse
+import gc
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from billing_mcp import __version__
+from billing_mcp.config import VARIABLES, Settings, SettingsError, from_environ
+
+VERBS = {
+    "stdio": "serve MCP over stdio (the default; what a desktop client starts)",
+    "http": "serve MCP over streamable HTTP at /mcp, on loopback",
+    "sandbox": "serve the emulated Togai and Suger APIs on loopback",
+    "demo": "run the support story against the server and show every step",
+    "tools": "list what would be served under the present settings",
+    "doctor": "check settings, credentials and reachability; say what to do next",
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """Flags may stand before or after the verb, so one parser knows them all."""
+    summary = "\n".join(f"  {verb:9}{meaning}" for verb, meaning in VERBS.items())
+    made = argparse.ArgumentParser(
+        prog="billing-mcp",
+        description=f"Billing tools for AI agents.\n\nverbs:\n{summary}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    made.add_argument("verb", nargs="?", default="stdio", choices=list(VERBS), metavar="verb")
+    made.add_argument("--version", action="version", version=f"billing-mcp {__version__}")
+    for variable in VARIABLES:
+        made.add_argument(
+            variable.flag,
+            metavar=variable.kind.upper(),
+            nargs="?" if variable.kind == "boolean" else None,
+            const="true" if variable.kind == "boolean" else None,
+            help=f"{variable.meaning} [{variable.variable}; default: {variable.default}]",
+        )
+    made.add_argument("--json", action="store_true", help="tools: print JSON")
+    made.add_argument("--host", help="http: same as --http-host")
+    made.add_argument("--port", help="http, sandbox: the port to listen on (sandbox: 9070)")
+    made.add_argument("--data", help="sandbox: same as --sandbox-data")
+    made.add_argument("--now", help="sandbox: same as --sandbox-now")
+    return made
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a verb; the process's exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # A Windows console's code page would break on the first dash.
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+    options = parser().parse_args(arguments)
+    try:
+        settings = from_environ(os.environ, _flags(options))
+        logging.basicConfig(
+            level=settings.log_level,
+            stream=sys.stderr,
+            format="%(levelname)s %(name)s: %(message)s",
+        )
+        return _run(options, settings)
+    except SettingsError as error:
+        print(f"billing-mcp: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _flags(options: argparse.Namespace) -> dict[str, str]:
+    flags = {
+        variable.attribute: value
+        for variable in VARIABLES
+        if (value := getattr(options, variable.attribute)) is not None
+    }
+    short = {"host": "http_host", "data": "sandbox_data", "now": "sandbox_now"}
+    if options.verb == "http":
+        short["port"] = "http_port"
+    for name, attribute in short.items():
+        if (value := getattr(options, name)) is not None:
+            flags[attribute] = value
+    return flags
+
+
+def _run(options: argparse.Namespace, settings: Settings) -> int:
+    match options.verb:
+        case "stdio":
+            from billing_mcp.server import BillingServer
+
+            server = BillingServer(settings)
+            gc.freeze()
+            gc.enable()
+            server.run("stdio")
+        case "http":
+            from billing_mcp.http.app import serve
+
+            gc.enable()
+            serve(settings)
+        case "sandbox":
+            return _sandbox(settings, options.port)
+        case "demo":
+            from billing_mcp.demo import run
+
+            gc.enable()
+            return run()
+        case "tools":
+            from billing_mcp.catalog import Catalog
+
+            _print_tools(Catalog(settings), as_json=options.json)
+        case "doctor":
+            from billing_mcp.doctor import examine
+
+            return examine(settings)
+    return 0
+
+
+def _sandbox(settings: Settings, port: str | None) -> int:
+    import anyio
+
+    from billing_mcp.sandbox import SandboxSettings, UnusableDataFile, open_sandbox
+    from billing_mcp.sandbox.serve import serve
+
+    gc.enable()
+    number = port or "9070"
+    if not number.isdecimal() or int(number) > 65535:
+        raise SettingsError(f"--port cannot be {number!r}: use a whole number from 0 to 65535.")
+    try:
+        sandbox = open_sandbox(
+            SandboxSettings(data=settings.sandbox_data, now=settings.sandbox_now)
+        )
+    except UnusableDataFile as error:
+        raise SettingsError(str(error)) from error
+
+    def ready(listening: int) -> None:
+        base = f"http://127.0.0.1:{listening}"
+        print(f"Togai {base}/togai · Suger {base}/suger · controls {base}/control", flush=True)
+
+    try:
+        anyio.run(lambda: serve(sandbox, port=int(number), ready=ready))
+    except OSError as error:
+        raise SettingsError(f"Port {number} cannot be opened: {error}.") from error
+    finally:
+        sandbox.close()
+    return 0
+
+
+def tool_rows(catalog: Any) -> list[dict[str, Any]]:
+    """What `tools --json` prints: one row per served tool (design §2.1)."""
+    from billing_mcp.results import compact
+    from billing_mcp.tools import TOOLSET_OF, vendor_of
+
+    rows = []
+    for name in catalog.served:
+        declaration = catalog.built(name).declaration
+        method, path = declaration.route.split(" ", 1)
+        listed = catalog.schema(name)
+        seen = {key: listed[key] for key in ("name", "description", "inputSchema")}
+        rows.append(
+            {
+                "name": name,
+                "title": declaration.title,
+                "toolset": TOOLSET_OF[name],
+                "vendor": vendor_of(name),
+                "method": method,
+                "path": path,
+                "hints": declaration.hints.facts(),
+                "deprecated": False,
+                "modelTokens": len(compact(seen).encode()) // 4,
+            }
+        )
+    return rows
+
+
+def _print_tools(catalog: Any, *, as_json: bool) -> None:
+    rows = tool_rows(catalog)
+    if as_json:
+        print(json.dumps(rows, indent=1))
+        return
+    for row in rows:
+        hints = row["hints"]
+        kind = "read" if hints["readOnly"] else "destructive" if hints["destructive"] else "write"
+        print(f"{row['name']:38}{kind:13}{row['toolset']:20}{row['method']} {row['path']}")
+    total = sum(row["modelTokens"] for row in rows)
+    print(f"{len(rows)} tools, about {total} tokens of a model's context")

@@ -1,0 +1,120 @@
+"""Accounts: what of a customer is billed, in one invoice currency."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from billing_mcp.declarations import CREATE, READ, Toolset, Write
+from billing_mcp.errors import InvalidRequest
+from billing_mcp.params import (
+    AccountId,
+    Currency,
+    CustomerId,
+    Email,
+    Name,
+    NextToken,
+    PageSize,
+    Search,
+)
+from billing_mcp.results import Result, TokenPage
+from billing_mcp.tools.togai.customers import Address
+from billing_mcp.upstream import Togai
+from billing_mcp.wire import given, present
+
+toolset = Toolset("togai-billing")
+
+AccountStatus = Literal["ACTIVE", "DRAFT", "ARCHIVED"]
+AccountSort = Literal["account_id", "-account_id", "updated_at", "-updated_at"]
+Alias = Annotated[Name, Field(min_length=3, max_length=50)]
+
+
+class Account(Result):
+    concise: ClassVar = ("id", "name", "customerId", "invoiceCurrency", "status")
+
+    id: str
+    name: str
+    customerId: str | None = None
+    togaiAccountId: str | None = None
+    togaiCustomerId: str | None = None
+    invoiceCurrency: str | None = None
+    status: str | None = None
+    primaryEmail: str | None = None
+    netTermDays: int | None = None
+
+
+@toolset.tool(READ, "GET /accounts")
+async def list_accounts(
+    togai: Togai,
+    customerId: CustomerId | None = None,
+    accountId: AccountId | None = None,
+    status: AccountStatus | None = None,
+    invoiceCurrency: Currency | None = None,
+    search: Annotated[Search, Field(description="In id, name or email")] = None,
+    sort: AccountSort | None = None,
+    pageSize: PageSize = None,
+    nextToken: NextToken = None,
+) -> TokenPage[Account]:
+    """List accounts, of one customer or of all: what is billed, in which currency."""
+    filters = {
+        "account_id": accountId,
+        "customer_id": customerId,
+        "status": status,
+        "invoice_currency": invoiceCurrency,
+    }
+    used = frozenset(name for name, value in filters.items() if value is not None)
+    if len(used) > 1 and used != {"customer_id", "status"}:
+        raise InvalidRequest(
+            "These filters cannot be combined; nothing was sent.",
+            field="status" if status else "invoiceCurrency",
+            next_step="Give one of customerId, accountId, status, invoiceCurrency, or customerId "
+            "with status.",
+        )
+    return await togai.fetch(
+        TokenPage[Account],
+        query={
+            **filters,
+            "_search": search,
+            "_sort": sort,
+            "pageSize": pageSize,
+            "nextToken": nextToken,
+        },
+    )
+
+
+@toolset.tool(
+    CREATE,
+    "POST /accounts",
+    write=Write(
+        find_out="list-accounts of the customer shows whether the account is there",
+        target="customerId",
+    ),
+)
+async def create_account(
+    togai: Togai,
+    customerId: CustomerId,
+    id: Annotated[AccountId, Field(description="Chosen by you")],  # noqa: A002  the seed's name
+    name: Annotated[Name, Field(min_length=3, max_length=255)],
+    invoiceCurrency: Currency | None = None,
+    primaryEmail: Email | None = None,
+    netTermDays: Annotated[int | None, Field(ge=0, le=365)] = None,
+    aliases: Annotated[list[Alias] | None, Field(max_length=10)] = None,
+    address: Address | None = None,
+    metadata: Annotated[dict[Name, Name] | None, Field(max_length=50)] = None,
+    status: Literal["ACTIVE", "DRAFT"] | None = None,
+) -> Account:
+    """Create an account of a customer. Usage events name it by its id or an alias."""
+    return await togai.fetch(
+        Account,
+        body=present(
+            customerId=customerId,
+            id=id,
+            name=name,
+            invoiceCurrency=invoiceCurrency,
+            primaryEmail=primaryEmail,
+            netTermDays=netTermDays,
+            aliases=aliases,
+            address=given(address) if address else None,
+            metadata=metadata,
+            status=status,
+        ),
+    )

@@ -1,0 +1,172 @@
+"""Usage events: what happened, from which usage meters compute what is billed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, PlainValidator, WithJsonSchema
+
+from billing_mcp import errors, money
+from billing_mcp.declarations import CREATE, Toolset, Write
+from billing_mcp.params import Body, Instant, Name, wrong
+from billing_mcp.results import Result
+from billing_mcp.upstream import Answer, Togai
+from billing_mcp.wire import json_value
+
+toolset = Toolset("togai-billing")
+
+# The vendor's documents disagree between 500 and 1000; 500 is right under both.
+BATCH = 500
+MOST_EVENTS = 10_000
+
+Outcome = Literal["accepted", "rejected", "unknown"]
+
+
+def _digits(value: Any) -> str:
+    """A number as the text that the vendor wants for an attribute."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise wrong('a number, best as a string: "12.5"')
+    try:
+        return money.plain(money.exact(value))
+    except money.NotANumber as error:
+        raise wrong(str(error)) from error
+
+
+class Attribute(Body):
+    name: Annotated[Name, Field(min_length=1, max_length=50)]
+    value: Annotated[str, PlainValidator(_digits), WithJsonSchema({"type": "string"})]
+    unit: Annotated[Name, Field(min_length=1, max_length=50)] | None = None
+
+
+class Event(Body):
+    schemaName: Annotated[Name, Field(min_length=1, max_length=50)]
+    timestamp: Instant
+    accountId: Annotated[Name, Field(min_length=1, max_length=512)]
+    attributes: Annotated[list[Attribute], Field(default_factory=list, max_length=10)]
+    dimensions: Annotated[
+        dict[Name, Annotated[Name, Field(min_length=1, max_length=200)]],
+        Field(default_factory=dict),
+    ]
+    id: Annotated[Name, Field(min_length=1, max_length=512)] | None = None
+
+    def wire(self, event_id: str) -> dict[str, Any]:
+        """The vendor's event. It dedupes by `id` for 45 days, over all ways to ingest."""
+        attributes = [
+            {name: value for name, value in attribute if value is not None}
+            for attribute in self.attributes
+        ]
+        return {
+            "schemaName": self.schemaName,
+            "id": self.id or event_id,
+            "timestamp": json_value(self.timestamp),
+            "accountId": self.accountId,
+            "attributes": attributes,
+            "dimensions": self.dimensions,
+        }
+
+
+class EventOutcome(Result):
+    index: int
+    id: str
+    outcome: Outcome
+    message: str | None = None
+
+
+class Ingested(Result):
+    """How many events the vendor took, and what became of each."""
+
+    long: ClassVar = True
+    concise: ClassVar = ("accepted", "rejected", "unknown", "failures")
+
+    accepted: int
+    rejected: int
+    unknown: int
+    failures: list[EventOutcome]
+    events: list[EventOutcome]
+
+
+@toolset.tool(
+    CREATE,
+    "POST /ingestBatch",
+    write=Write(find_out="repeat it with the same operationId", key="id", target="events"),
+)
+async def ingest_events(
+    togai: Togai, events: Annotated[list[Event], Field(min_length=1, max_length=MOST_EVENTS)]
+) -> Ingested:
+    """Send usage events, in batches of 500. Accepted means taken, not yet metered. An event without
+    id gets operationId-index, so the same operationId never counts it twice."""
+    _require_distinct(events)
+    sent = [event.wire(f"{togai.operation_id}-{index}") for index, event in enumerate(events)]
+    outcomes: list[EventOutcome] = []
+    for start in range(0, len(sent), BATCH):
+        batch = sent[start : start + BATCH]
+        try:
+            answer = await togai.send(body={"events": batch})
+        except errors.BillingError as error:
+            raise _interrupted(togai, error, outcomes, len(sent)) from error
+        outcomes.extend(_outcomes(batch, start, answer))
+        await togai.progress(len(outcomes), len(sent), f"{len(outcomes)} of {len(sent)} events")
+    counts = {
+        outcome: sum(1 for event in outcomes if event.outcome == outcome)
+        for outcome in ("accepted", "rejected", "unknown")
+    }
+    return Ingested(
+        **counts,
+        failures=[event for event in outcomes if event.outcome != "accepted"],
+        events=outcomes,
+    )
+
+
+def _require_distinct(events: Sequence[Event]) -> None:
+    seen: dict[str, int] = {}
+    for index, event in enumerate(events):
+        if event.id is None:
+            continue
+        if event.id in seen:
+            raise errors.InvalidRequest(
+                f"events[{index}].id repeats events[{seen[event.id]}].id; nothing was sent.",
+                field=f"events[{index}].id",
+                next_step="An id is counted once: give each event its own, or leave ids out.",
+            )
+        seen[event.id] = index
+
+
+def _outcomes(
+    batch: Sequence[Mapping[str, Any]], start: int, answer: Answer
+) -> Iterator[EventOutcome]:
+    """What became of each event of a batch. 207 means that some were refused."""
+    details = answer.body.get("details") if isinstance(answer.body, dict) else None
+    for position, event in enumerate(batch):
+        outcome: Outcome = "accepted"
+        message = None
+        if answer.status == 207:
+            outcome, message = _told(details, event["id"])
+        yield EventOutcome(index=start + position, id=event["id"], outcome=outcome, message=message)
+
+
+def _told(details: object, event_id: str) -> tuple[Outcome, str | None]:
+    """What a partial answer says of one event.
+
+    The vendor documents `details` as a free map; an event that it does not speak of is unknown.
+    """
+    entry = details.get(event_id) if isinstance(details, dict) else None
+    if not isinstance(entry, dict) or not isinstance(entry.get("success"), bool):
+        return "unknown", "the vendor refused some events of this batch without naming them"
+    if entry["success"]:
+        return "accepted", None
+    return "rejected", errors.one_line(str(entry.get("message") or "no reason given"))
+
+
+def _interrupted(
+    togai: Togai, error: errors.BillingError, done: Sequence[EventOutcome], total: int
+) -> errors.BillingError:
+    """An error in the middle: what was taken before it stays taken, and is not counted twice."""
+    if not done:
+        return error
+    accepted = sum(1 for event in done if event.outcome == "accepted")
+    return type(error)(
+        f"{error.message} {accepted} of {total} events were accepted before that.",
+        field=error.field,
+        retry_after_seconds=error.retry_after_seconds,
+        next_step=f"Call ingest-events again with operationId {togai.operation_id} and the same "
+        "events: those accepted are not counted twice.",
+    )

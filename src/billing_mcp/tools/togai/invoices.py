@@ -1,0 +1,158 @@
+"""Invoices: what an account owes for a cycle of its price plan."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from billing_mcp.declarations import READ, Toolset
+from billing_mcp.errors import InvalidRequest
+from billing_mcp.params import AccountId, CustomerId, Day, Name, NextToken, SmallPageSize
+from billing_mcp.results import Exact, Result, TokenPage
+from billing_mcp.upstream import Togai
+
+toolset = Toolset("togai-billing")
+
+InvoiceStatus = Literal[
+    "DRAFT",
+    "DUE",
+    "PAID",
+    "VOID",
+    "UN_COLLECTIBLE",
+    "REFUND_INITIATED",
+    "REFUND_COMPLETED",
+    "MERGED",
+    "PARTIALLY_PAID",
+]
+InvoiceClass = Literal["INVOICE", "ORDER", "BILLABLE"]
+
+
+class InvoiceAccount(Result):
+    name: str | None = None
+    invoiceCurrency: str | None = None
+
+
+class InvoiceDetails(Result):
+    pricePlanName: str | None = None
+    account: InvoiceAccount | None = None
+
+
+class Invoice(Result):
+    concise: ClassVar = (
+        "id",
+        "ownerId",
+        "status",
+        "totalAmount",
+        "paidAmount",
+        "invoiceDetails.account.invoiceCurrency",
+        "invoiceDetails.pricePlanName",
+        "startDate",
+        "endDate",
+        "dueDate",
+    )
+    amounts: ClassVar = frozenset({"totalAmount", "paidAmount"})
+
+    id: str
+    ownerId: str | None = None
+    customerId: str | None = None
+    pricePlanId: str | None = None
+    status: str | None = None
+    invoiceClass: str | None = None
+    invoiceType: str | None = None
+    totalAmount: Exact | None = None
+    paidAmount: Exact | None = None
+    startDate: str | None = None
+    endDate: str | None = None
+    invoiceDate: str | None = None
+    dueDate: str | None = None
+    netTermDays: int | None = None
+    invoiceDetails: InvoiceDetails | None = None
+
+    def currency(self) -> str | None:
+        account = self.invoiceDetails.account if self.invoiceDetails else None
+        return account.invoiceCurrency if account else None
+
+
+# What the vendor can filter by together, from its page on listing invoices.
+_COMBINATIONS = frozenset(
+    frozenset(combination.split())
+    for combination in (
+        "",
+        "status",
+        "class",
+        "owner_id",
+        "customer_id",
+        "class owner_id",
+        "status owner_id",
+        "status class",
+        "status class owner_id",
+        "status invoice_date",
+        "class invoice_date",
+        "status invoice_date customer_id",
+        "class invoice_date customer_id",
+        "status invoice_date customer_id owner_id",
+        "class invoice_date customer_id owner_id",
+        "owner_id price_plan_id",
+        "owner_id price_plan_id start_date",
+        "owner_id price_plan_id start_date end_date",
+    )
+)
+_ARGUMENTS = {
+    "owner_id": "accountId",
+    "status": "status",
+    "class": "invoiceClass",
+    "customer_id": "customerId",
+    "invoice_date": "invoiceDate",
+    "price_plan_id": "pricePlanId",
+    "start_date": "startDate",
+    "end_date": "endDate",
+}
+
+
+@toolset.tool(READ, "GET /invoices")
+async def list_invoices(
+    togai: Togai,
+    accountId: AccountId | None = None,
+    status: InvoiceStatus | None = None,
+    invoiceClass: InvoiceClass | None = None,
+    customerId: CustomerId | None = None,
+    invoiceDate: Day | None = None,
+    pricePlanId: Annotated[Name | None, Field(max_length=50)] = None,
+    startDate: Annotated[Day | None, Field(description="With pricePlanId")] = None,
+    endDate: Day | None = None,
+    pageSize: SmallPageSize = None,
+    nextToken: NextToken = None,
+) -> TokenPage[Invoice]:
+    """List invoices, of one account or of all: amounts, period, status. DRAFT is still running;
+    endDate is exclusive."""
+    filters = {
+        "owner_id": accountId,
+        "status": status,
+        "class": invoiceClass,
+        "customer_id": customerId,
+        "invoice_date": invoiceDate,
+        "price_plan_id": pricePlanId,
+        "start_date": startDate,
+        "end_date": endDate,
+    }
+    _require_combination(frozenset(name for name, value in filters.items() if value is not None))
+    return await togai.fetch(
+        TokenPage[Invoice], query={**filters, "pageSize": pageSize, "nextToken": nextToken}
+    )
+
+
+def _require_combination(used: frozenset[str]) -> None:
+    """Refuse filters that the vendor cannot combine, naming the nearest ones that it can."""
+    if used in _COMBINATIONS:
+        return
+    subset = max((known for known in _COMBINATIONS if known < used), key=len)
+    extra = sorted(_ARGUMENTS[name] for name in used - subset)
+    kept = sorted(_ARGUMENTS[name] for name in subset)
+    raise InvalidRequest(
+        f"{', '.join(extra)} cannot be combined with {', '.join(kept) or 'nothing else'}; "
+        "nothing was sent.",
+        field=extra[0],
+        next_step=f"Leave out {', '.join(extra)} and look through the rows."
+        if kept
+        else f"{extra[0]} needs another filter beside it: invoiceDate needs status or "
+        "invoiceClass; pricePlanId needs accountId; startDate and endDate need both.",
+    )

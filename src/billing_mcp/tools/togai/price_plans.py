@@ -1,0 +1,123 @@
+"""Price plans (V1, as the seeds have them): what accounts pay for usage, fees and features."""
+
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, WithJsonSchema, model_validator
+
+from billing_mcp import money
+from billing_mcp.declarations import CREATE, READ, Toolset, Write
+from billing_mcp.errors import InvalidRequest
+from billing_mcp.params import Name, NextToken, PageSize
+from billing_mcp.results import Result, TokenPage
+from billing_mcp.tools.togai.rate_cards import SHAPE, SHAPES, PricePlanDetails
+from billing_mcp.upstream import Togai
+from billing_mcp.wire import given, present
+
+toolset = Toolset("togai-billing")
+
+# The maps of a rate card whose values the vendor wants as text, whatever they mean.
+_TEXT_MAPS = frozenset({"slabConfig", "slabRateConfig", "rateConfig"})
+
+# The numbers of a plan that are no counts: exact, whatever the vendor wrote them as.
+_NUMBERS = frozenset({"rate", "startAfter", "creditAmount", "featureCreditLimit", "maxQuantity"})
+
+
+class PricePlan(Result):
+    long: ClassVar = True
+    concise: ClassVar = (
+        "id",
+        "name",
+        "type",
+        "status",
+        "version",
+        "pricePlanDetails.supportedCurrencies",
+        "pricePlanDetails.pricingCycleConfig.interval",
+        "description",
+    )
+
+    id: str
+    name: str
+    type: str | None = None
+    status: str | None = None
+    version: int | None = None
+    description: str | None = None
+    pricePlanDetails: dict[str, Any] | None = None
+    pricingSchedule: list[dict[str, Any]] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _numbers_are_exact(cls, value: Any) -> Any:
+        return _exact_numbers(value)
+
+
+def _exact_numbers(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {
+            name: Decimal(value)
+            if name in _NUMBERS and isinstance(value, int)
+            else _exact_numbers(value)
+            for name, value in node.items()
+        }
+    if isinstance(node, list):
+        return [_exact_numbers(item) for item in node]
+    return node
+
+
+@toolset.tool(READ, "GET /price_plans")
+async def list_price_plans(
+    togai: Togai, pageSize: PageSize = None, nextToken: NextToken = None
+) -> TokenPage[PricePlan]:
+    """List price plans. detail=full shows their rate cards, slabs and rates."""
+    return await togai.fetch(
+        TokenPage[PricePlan], query={"pageSize": pageSize, "nextToken": nextToken}
+    )
+
+
+@toolset.tool(
+    CREATE,
+    "POST /price_plans",
+    write=Write(find_out="list-price-plans shows whether the plan is there", target="name"),
+    short_form={f"pricePlanDetails.{part}": shape for part, shape in SHAPES.items()},
+)
+async def create_price_plan(
+    togai: Togai,
+    name: Annotated[Name, Field(min_length=1, max_length=50)],
+    pricePlanDetails: Annotated[
+        PricePlanDetails, WithJsonSchema({"type": "object", "description": SHAPE})
+    ],
+    type: Literal["BILLING", "PURCHASE"] = "BILLING",  # noqa: A002  the seed's name
+    description: Annotated[Name | None, Field(max_length=255)] = None,
+) -> PricePlan:
+    """Create a price plan as a draft. It charges nobody until it is activated and associated with
+    an account."""
+    if type == "BILLING" and pricePlanDetails.pricingCycleConfig is None:
+        raise InvalidRequest(
+            "pricePlanDetails.pricingCycleConfig is required for a BILLING plan.",
+            field="pricePlanDetails.pricingCycleConfig",
+            next_step=f"Nothing was sent. Its shape: {SHAPES['pricingCycleConfig']}",
+        )
+    return await togai.fetch(
+        PricePlan,
+        body=present(
+            name=name,
+            type=type,
+            description=description,
+            pricePlanDetails=_vendor_details(given(pricePlanDetails)),
+        ),
+    )
+
+
+def _vendor_details(node: Any, *, as_text: bool = False) -> Any:
+    """The details without nulls; in the vendor's config maps every number as text."""
+    if isinstance(node, dict):
+        return {
+            name: _vendor_details(value, as_text=name in _TEXT_MAPS or as_text)
+            for name, value in node.items()
+            if value is not None
+        }
+    if isinstance(node, list):
+        return [_vendor_details(item) for item in node]
+    if as_text:
+        return money.plain(node)
+    return node
