@@ -1,0 +1,86 @@
+"""What every test may use: a server on a fresh embedded sandbox, and real clients of both eras."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+import pytest
+from mcp import Client
+from mcp.types import CallToolResult
+
+from billing_mcp.config import Settings
+from billing_mcp.server import BillingServer
+
+pytest_plugins = ["anyio"]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith(("BILLING_MCP_", "TOGAI_", "SUGER_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings()
+
+
+@pytest.fixture
+def server(settings: Settings) -> BillingServer:
+    return BillingServer(settings)
+
+
+@pytest.fixture(params=["modern", "legacy"])
+async def client(server: BillingServer, request: pytest.FixtureRequest) -> AsyncIterator[Client]:
+    """An MCP client in memory; every test that takes it runs in both protocol eras."""
+    async with connected(server, request.param) as made:
+        yield made
+
+
+@asynccontextmanager
+async def connected(server: BillingServer, era: str = "modern") -> AsyncIterator[Client]:
+    async with Client(server, mode="legacy" if era == "legacy" else "auto") as client:
+        yield client
+
+
+@pytest.fixture
+async def control(server: BillingServer) -> AsyncIterator[httpx2.AsyncClient]:
+    """The same sandbox by its own wire: /togai, /suger and /control, past our server."""
+    async with httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(server.tenant.sandbox),
+        base_url="http://sandbox",
+        headers={"authorization": "Bearer any-key"},
+    ) as made:
+        yield made
+
+
+def facts(result: CallToolResult) -> dict[str, Any]:
+    """The structured content of a call that succeeded."""
+    assert not result.is_error, said(result)
+    assert result.structured_content is not None
+    return result.structured_content
+
+
+def failure(result: CallToolResult) -> dict[str, Any]:
+    """The error object of a call that failed."""
+    assert result.is_error, result.structured_content
+    assert result.structured_content is not None
+    error: dict[str, Any] = result.structured_content["error"]
+    assert said(result).startswith(error["message"])
+    return error
+
+
+def said(result: CallToolResult) -> str:
+    """The text of a result."""
+    (content,) = result.content
+    assert content.type == "text"
+    return content.text
+
