@@ -292,3 +292,14 @@ def test_a_mapping_that_leads_nowhere_keeps_the_report_from_being_made(
     wire.run_job()
     wire.run_job()
     assert wire.reports()[0]["info"]["message"] == message
+
+
+def test_a_metric_without_a_basic_price_has_a_figure_and_no_amount(wire: Wire) -> None:
+    wire.metric("m", "SUM")
+    tiered = [{"billableMetricId": "m", "category": "tiered", "priceModelTiered": {}}]
+    wire.entitle("metric", "buyer-aws", info={"billableDimensions": tiered})
+    use(wire, (4, {}))
+    wire.run_job()
+    [figure] = wire.reports()[0]["info"]["aggregatedBillableRecords"]
+    assert figure["quantity"] == 4
+    assert "amount" not in figure
