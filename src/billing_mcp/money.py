@@ -37,7 +37,7 @@ _PLAIN = re.compile(r"-?\d+(?:\.\d+)?")
 
 
 class NotANumber(ValueError):
-    """The text or JSON value is not a plain decimal number this program may calculate with."""
+    """The value is not a number this program may calculate with. The message says what would be."""
 
 
 def exact(value: str | float | Decimal) -> Decimal:
@@ -47,26 +47,25 @@ def exact(value: str | float | Decimal) -> Decimal:
     digits, and JSON numbers of more than 15 significant digits (give those as strings).
     """
     if isinstance(value, bool):
-        raise NotANumber("true and false are not numbers")
+        raise NotANumber("a number, not true or false")
     if isinstance(value, Decimal):
         return _finite(value)
     if isinstance(value, str):
         text = value.strip()
         if len(text) > MAXIMUM_DIGITS + 2 or not _PLAIN.fullmatch(text):
-            raise NotANumber('write a plain decimal number such as "12.50"')
+            raise NotANumber('a plain decimal number such as "12.50"')
         return Decimal(text)
     number = _finite(Decimal(repr(value)))
     if len(number.normalize().as_tuple().digits) > JSON_NUMBER_DIGITS:
         raise NotANumber(
-            f"this JSON number has more than {JSON_NUMBER_DIGITS} significant digits; "
-            "give it as a string so that no digit is lost"
+            f"a string: a JSON number keeps only {JSON_NUMBER_DIGITS} significant digits"
         )
     return number
 
 
 def _finite(number: Decimal) -> Decimal:
     if not number.is_finite():
-        raise NotANumber("the number must be finite")
+        raise NotANumber("a finite number")
     return number
 
 

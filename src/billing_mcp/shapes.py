@@ -107,11 +107,9 @@ def _row_of(page: type[Page[Any]]) -> type[Result]:
 
 def _output_schema(result: type[Result]) -> dict[str, Any]:
     """Describes the fields, requires only what is always there, and is open (design §2.4)."""
-    schema = clean(result.model_json_schema(mode="serialization"))
+    schema = _without_required(clean(result.model_json_schema(mode="serialization")))
     reserved = clean(Reserved.model_json_schema())["properties"]
     listed = issubclass(result, Page)
-    for definition in schema.get("$defs", {}).values():
-        definition.pop("required", None)
     names = ("environment", "count", "hasMore") if listed else ("environment",)
     properties = {name: reserved[name] for name in names} | schema.get("properties", {})
     return {
@@ -119,6 +117,19 @@ def _output_schema(result: type[Result]) -> dict[str, Any]:
         "properties": properties,
         "required": ["environment", "data"] if listed else ["environment"],
         **({"$defs": schema["$defs"]} if schema.get("$defs") else {}),
+    }
+
+
+def _without_required(node: Any, *, names: bool = False) -> Any:
+    """A concise answer leaves fields out, so a client must not insist on them."""
+    if isinstance(node, list):
+        return [_without_required(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: _without_required(value, names=key == "properties")
+        for key, value in node.items()
+        if names or key != "required"
     }
 
 

@@ -91,16 +91,14 @@ class Connection:
     @property
     def client(self) -> httpx2.AsyncClient:
         if self._client is None:
-            limit = httpx2.Limits(
-                max_connections=self.concurrency, max_keepalive_connections=self.concurrency
-            )
+            most = self.concurrency
             self._client = httpx2.AsyncClient(
                 headers={
                     "authorization": self.credential.authorization.get_secret_value(),
                     "accept": "application/json",
                     "user-agent": f"billing-mcp/{__version__}",
                 },
-                limits=limit,
+                limits=httpx2.Limits(max_connections=most, max_keepalive_connections=most),
                 # The deadline of the call bounds everything; a connection has less.
                 timeout=httpx2.Timeout(self.timeout_s, connect=CONNECT_TIMEOUT_S),
                 transport=self.application and httpx2.ASGITransport(self.application),
@@ -145,6 +143,10 @@ class Handle:
     def operation_given(self) -> bool:
         """Whether the caller brought the operation id, so that this may be a repeated call."""
         return self._binding.operation_given
+
+    def adopt(self, key: str) -> None:
+        """Let the vendor's key that the caller brought be this write's operation id."""
+        self._binding.operation_id, self._binding.operation_given = key, True
 
     def mark_replayed(self) -> None:
         """Say that this write had been done before and that its recorded outcome is the answer."""
@@ -272,11 +274,9 @@ class Handle:
             except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
                 return self._unreachable(error)
             except (httpx2.TransportError, httpx2.DecodingError, OSError) as error:
+                broken = f"The connection to {self.vendor} broke ({type(error).__name__})."
                 return _Failure(
-                    errors.Unavailable(
-                        f"The connection to {self.vendor} broke ({type(error).__name__}).",
-                        next_step="Try again in a minute.",
-                    ),
+                    errors.Unavailable(broken, next_step="Try again in a minute."),
                     repeatable=True,
                     ambiguous=True,
                 )

@@ -56,8 +56,11 @@ def invalid_arguments(
     for part, shape in (shapes or {}).items():
         if any(where.startswith(part) for where, _ in problems):
             advice.append(f"Shape of {part}: {shape}")
+    sentence = f"{shown}{rest}"
     return errors.InvalidRequest(
-        f"{shown}{rest}.", field=problems[0][0] or None, next_step=" ".join(advice)
+        sentence + ("?" if shown.endswith("?") and not rest else "."),
+        field=problems[0][0] or None,
+        next_step=" ".join(advice),
     )
 
 

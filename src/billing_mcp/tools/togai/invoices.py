@@ -147,12 +147,15 @@ def _require_combination(used: frozenset[str]) -> None:
     subset = max((known for known in _COMBINATIONS if known < used), key=len)
     extra = sorted(_ARGUMENTS[name] for name in used - subset)
     kept = sorted(_ARGUMENTS[name] for name in subset)
+    if not kept:
+        raise InvalidRequest(
+            f"{extra[0]} needs another filter beside it; nothing was sent.",
+            field=extra[0],
+            next_step="invoiceDate needs status or invoiceClass; pricePlanId needs accountId; "
+            "startDate and endDate need both of those.",
+        )
     raise InvalidRequest(
-        f"{', '.join(extra)} cannot be combined with {', '.join(kept) or 'nothing else'}; "
-        "nothing was sent.",
+        f"{', '.join(extra)} cannot be combined with {', '.join(kept)}; nothing was sent.",
         field=extra[0],
-        next_step=f"Leave out {', '.join(extra)} and look through the rows."
-        if kept
-        else f"{extra[0]} needs another filter beside it: invoiceDate needs status or "
-        "invoiceClass; pricePlanId needs accountId; startDate and endDate need both.",
+        next_step=f"Leave out {', '.join(extra)} and look through the rows.",
     )

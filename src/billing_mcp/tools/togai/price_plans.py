@@ -10,7 +10,7 @@ from billing_mcp.declarations import CREATE, READ, Toolset, Write
 from billing_mcp.errors import InvalidRequest
 from billing_mcp.params import Name, NextToken, PageSize
 from billing_mcp.results import Result, TokenPage
-from billing_mcp.tools.togai.rate_cards import SHAPE, SHAPES, PricePlanDetails
+from billing_mcp.tools.togai.rate_cards import RULES, SHAPE, SHAPES, PricePlanDetails
 from billing_mcp.upstream import Togai
 from billing_mcp.wire import given, present
 
@@ -78,7 +78,10 @@ async def list_price_plans(
     CREATE,
     "POST /price_plans",
     write=Write(find_out="list-price-plans shows whether the plan is there", target="name"),
-    short_form={f"pricePlanDetails.{part}": shape for part, shape in SHAPES.items()},
+    short_form={
+        "pricePlanDetails": RULES,
+        **{f"pricePlanDetails.{part}": shape for part, shape in SHAPES.items()},
+    },
 )
 async def create_price_plan(
     togai: Togai,

@@ -313,6 +313,13 @@ SHAPE = (
     "entitlementOverageRateCards, creditGrantRateCards, minimumCommitment"
 )
 
+RULES = (
+    "supportedCurrencies, and for a BILLING plan pricingCycleConfig, are required; every card has "
+    "one rateValue for each supported currency and in it one slabRate for each slab; slabs have "
+    'order 1, 2, 3 … and start after "0", then after ever larger quantities; PACKAGE needs '
+    "slabConfig.packageSize, other price types must not have it; numbers are strings"
+)
+
 SHAPES = {
     "pricingCycleConfig": '{"interval":"MONTHLY","gracePeriod":3,"startOffset":{"dayOffset":"1",'
     '"monthOffset":"NIL"}}; monthOffset is 1, 2 …, FIRST or LAST from QUARTERLY on',
