@@ -143,6 +143,14 @@ def fields(body: Any, at: str = "") -> dict[str, Any]:
     return body
 
 
+def closed(body: Any, names: Collection[str], at: str = "") -> dict[str, Any]:
+    """The body, or a part of it, as a JSON object that has no other fields than these."""
+    for name in fields(body, at):
+        if name not in names:
+            raise Refusal(400, f"{at}{name} is not a field here; there are {', '.join(names)}")
+    return fields(body, at)
+
+
 def text(
     body: Mapping[str, Any],
     name: str,

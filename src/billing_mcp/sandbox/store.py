@@ -2,10 +2,11 @@
 
 import sqlite3
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 Connection = sqlite3.Connection
 Row = sqlite3.Row
@@ -123,6 +124,23 @@ def create(db: Connection) -> None:
         if sqlite3.complete_statement(statement):
             db.execute(statement)
             statement = ""
+
+
+def insert(db: Connection, table: str, columns: Mapping[str, Any]) -> None:
+    """Add a row. The names come from our own code, never from a request."""
+    names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+    db.execute(f"insert into {table} ({names}) values ({marks})", tuple(columns.values()))  # noqa: S608
+
+
+def update(db: Connection, table: str, changes: Mapping[str, Any], **key: Any) -> None:
+    """Set columns of the rows whose key columns have these values; nothing to set is no error."""
+    if changes:
+        settings = ", ".join(f"{name} = ?" for name in changes)
+        condition = " and ".join(f"{name} = ?" for name in key)
+        db.execute(
+            f"update {table} set {settings} where {condition}",  # noqa: S608 - names as in `insert`
+            (*changes.values(), *key.values()),
+        )
 
 
 def stored_moment(path: Path) -> str | None:

@@ -2,6 +2,35 @@
 
 from billing_mcp.sandbox.call import Resource
 from billing_mcp.sandbox.jobs import Job
+from billing_mcp.sandbox.togai import (
+    accounts,
+    credits,  # noqa: A004 - named after the resource, as every file here
+    customers,
+    entitlements,
+    event_schemas,
+    events,
+    feature_grants,
+    features,
+    invoices,
+    price_plans,
+    pricing_schedules,
+    purchases,
+    usage_meters,
+)
 
-RESOURCES: tuple[Resource, ...] = ()
-JOBS: tuple[Job, ...] = ()
+RESOURCES: tuple[Resource, ...] = (
+    accounts.resource,
+    credits.resource,
+    customers.resource,
+    entitlements.resource,
+    event_schemas.resource,
+    events.resource,
+    features.resource,
+    invoices.resource,
+    price_plans.resource,
+    pricing_schedules.resource,
+    purchases.resource,
+    usage_meters.resource,
+)
+# In this order when several fall due at the same time: what ends makes room for what begins.
+JOBS: tuple[Job, ...] = (credits.EXPIRE, feature_grants.EXPIRE, feature_grants.GRANT)

@@ -1,0 +1,260 @@
+"""What becomes of an event that arrives: its shape, its status, its readings, its credits."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from billing_mcp import money
+from billing_mcp.sandbox import call, clock, store
+from billing_mcp.sandbox.call import Call, Refusal
+from billing_mcp.sandbox.store import Row
+from billing_mcp.sandbox.togai import account_aliases, entitlements, event_schemas, features
+from billing_mcp.sandbox.togai import json_logic as logic
+from billing_mcp.sandbox.togai.columns import packed, unpacked
+from billing_mcp.sandbox.togai.metering import Reading, readings
+from billing_mcp.sandbox.togai.running import Running, running_at
+
+FAILED: Final = "INGESTION_FAILED"
+NO_SCHEMA: Final = "INGESTION_FAILED_SCHEMA_NOT_DEFINED"
+NO_ID: Final = "INGESTION_FAILED_NO_EVENT_ID"
+DUPLICATE: Final = "INGESTION_FAILED_DUPLICATE_EVENT"
+NO_ACCOUNT: Final = "INGESTION_FAILED_ACCOUNT_NOT_FOUND"
+BAD_UNITS: Final = "INGESTION_FAILED_UNITS_INVALID"
+TOO_LATE: Final = "INGESTION_FAILED_PAST_GRACE_PERIOD"
+NO_CREDITS: Final = "INGESTION_FAILED_INSUFFICIENT_CREDITS"
+METERED: Final = "INGESTION_COMPLETED_EVENT_METERED"
+NOT_METERED: Final = "INGESTION_COMPLETED_EVENT_NOT_METERED"
+NO_METERS: Final = "INGESTION_COMPLETED_NO_MATCHING_METERS"
+
+# Documented: an id is remembered for 45 days. Ours: from the event's arrival.
+_REMEMBERED = timedelta(days=45)
+_LONGEST_DESCRIPTION = 250
+_LONGEST_VALUE = 512
+_VALUE = re.compile(r"-?\d{1,512}(?:\.\d+)?", re.ASCII)
+_FIELDS = ("schemaName", "id", "timestamp", "accountId", "attributes", "dimensions")
+
+
+class Rejected(Exception):
+    """The event keeps its place in the list, with a failure as its status."""
+
+    def __init__(self, status: str, description: str) -> None:
+        super().__init__(description)
+        self.status = status
+
+
+@dataclass(slots=True)
+class Intake:
+    """An event on its way in: what is known about it so far."""
+
+    event: dict[str, Any]
+    status: str = ""
+    description: str = ""
+    event_id: str | None = None
+    account: Row | None = None
+    pipeline: dict[str, Any] = field(default_factory=dict)
+
+
+def read_event(body: Any, at: str) -> dict[str, Any]:
+    """The event as sent. Refuses what is wrong in shape; meaning is looked at in `take`."""
+    given = call.closed(body, _FIELDS, at)
+    call.text(given, "schemaName", minimum=1, maximum=50, at=at)
+    call.text(given, "id", minimum=1, maximum=512, default=None, at=at)
+    call.timestamp(given, "timestamp", at=at)
+    call.text(given, "accountId", minimum=1, maximum=512, at=at)
+    for index, item in enumerate(call.listed(given, "attributes", maximum=10, at=at)):
+        place = f"{at}attributes[{index}]."
+        attribute = call.closed(item, ("name", "value", "unit"), place)
+        call.text(attribute, "name", minimum=1, maximum=50, at=place)
+        value = call.text(attribute, "value", at=place)
+        if len(value) > _LONGEST_VALUE or not _VALUE.fullmatch(value):
+            raise Refusal(400, f'{place}value must be a number written as text, such as "12.5"')
+        call.text(attribute, "unit", minimum=1, maximum=50, default=None, at=place)
+    dimensions = call.mapping(given, "dimensions", at=at)
+    for name in dimensions:
+        call.text(dimensions, name, minimum=1, maximum=200, at=f"{at}dimensions.")
+    return given
+
+
+def take(request: Call, event: dict[str, Any], *, entitled: bool = False) -> Intake:
+    """Process an event of good shape and keep it with its status.
+
+    `entitled`: it counts only if the account's feature credits suffice, otherwise they go as far
+    as they go.
+    """
+    intake = Intake(event, event_id=event.get("id"))
+    try:
+        _process(request, intake, entitled=entitled)
+    except Rejected as rejection:
+        intake.status, intake.description = rejection.status, str(rejection)
+    account = intake.account
+    reference_id = request.new_id("event")
+    columns = {
+        "reference_id": reference_id,
+        "event_id": intake.event_id,
+        "schema_name": event["schemaName"],
+        "account_reference": event["accountId"],
+        "account_id": account and account["id"],
+        "customer_id": account and account["customer_id"],
+        "happened_at": clock.written(clock.read(event["timestamp"])),
+        "payload": packed(event),
+        "status": intake.status,
+        "status_description": intake.description[:_LONGEST_DESCRIPTION],
+        "pipeline": packed(intake.pipeline),
+        "created_at": request.stamp,
+    }
+    store.insert(request.db, "events", columns)
+    if not intake.status.startswith(FAILED):
+        request.effect("event", reference_id, intake.event_id)
+    return intake
+
+
+def _process(request: Call, intake: Intake, *, entitled: bool) -> None:
+    schema = _schema(request, intake)
+    _identify(request, intake, schema)
+    account = _account(request, intake)
+    _check_attributes(intake.event, schema)
+    moment = clock.read(intake.event["timestamp"])
+    plans = running_at(request.db, account["id"], moment)
+    if plans and all(plan.grace_ends <= request.now for plan in plans):
+        ended = max(plan.grace_ends for plan in plans)
+        raise Rejected(TOO_LATE, f"The cycle's grace period ended at {clock.written(ended)}")
+    try:
+        results = readings(request.db, intake.event)
+    except logic.LogicError as error:
+        raise Rejected(FAILED, f"A usage meter cannot be computed: {error}") from error
+    _use_credits(request, intake, account, entitled=entitled)
+    _conclude(request, intake, results, plans)
+
+
+def _schema(request: Call, intake: Intake) -> Row:
+    name = intake.event["schemaName"]
+    schema: Row | None = request.db.execute(
+        "select * from event_schemas where name = ? and status = 'ACTIVE'", (name,)
+    ).fetchone()
+    if schema is None:
+        raise Rejected(NO_SCHEMA, f"There is no active event schema {name}")
+    intake.pipeline["eventSchema"] = {"name": schema["name"], "version": schema["version"]}
+    return schema
+
+
+def _identify(request: Call, intake: Intake, schema: Row) -> None:
+    """Find the event's id, and refuse one that was counted under this id already."""
+    if intake.event_id is None and schema["event_id_template"]:
+        intake.event_id = _from_template(schema["event_id_template"], intake.event)
+    if intake.event_id is None:
+        raise Rejected(NO_ID, "The event has no id and its schema has no id template")
+    # Ours: what failed has not been counted, so its id is free for the corrected event.
+    earlier = request.db.execute(
+        "select created_at from events where event_id = ? and created_at > ?"
+        " and status not like 'INGESTION_FAILED%' limit 1",
+        (intake.event_id, clock.written(request.now - _REMEMBERED)),
+    ).fetchone()
+    if earlier:
+        message = f"An event with id {intake.event_id} arrived at {earlier['created_at']}"
+        raise Rejected(DUPLICATE, message)
+
+
+def _from_template(template: str, event: Mapping[str, Any]) -> str:
+    attributes = {entry["name"]: entry["value"] for entry in event["attributes"]}
+
+    def value(match: re.Match[str]) -> str:
+        group, _, name = match[1].partition(".")
+        parts = {"dimensions": event["dimensions"], "attributes": attributes}
+        found = parts[group].get(name) if group in parts else event[group]
+        if found is None:
+            raise Rejected(NO_ID, f"The id template needs {match[1]}, which the event lacks")
+        return str(found)
+
+    return event_schemas.PLACEHOLDER.sub(value, template)
+
+
+def _account(request: Call, intake: Intake) -> Row:
+    reference, moment = intake.event["accountId"], clock.read(intake.event["timestamp"])
+    account = account_aliases.account_named(request, reference, clock.written(moment))
+    if account is None or account["status"] == "ARCHIVED":
+        raise Rejected(NO_ACCOUNT, f"There is no account {reference}")
+    intake.account = account
+    owner = request.db.execute(
+        "select id, name from customers where id = ?", (account["customer_id"],)
+    ).fetchone()
+    intake.pipeline["account"] = {"id": account["id"], "name": account["name"]}
+    if account["id"] != reference:
+        intake.pipeline["account"]["alias"] = reference
+    intake.pipeline["customer"] = {"id": owner["id"], "name": owner["name"]}
+    return account
+
+
+def _check_attributes(event: Mapping[str, Any], schema: Row) -> None:
+    units = {entry["name"]: entry.get("defaultUnit") for entry in unpacked(schema, "attributes")}
+    seen = set()
+    for attribute in event["attributes"]:
+        name, unit = attribute["name"], attribute.get("unit")
+        if name not in units:
+            raise Rejected(BAD_UNITS, f"{name} is not an attribute of the schema")
+        if unit is not None and units[name] is not None and unit != units[name]:
+            raise Rejected(BAD_UNITS, f"{name} is in {units[name]}, not in {unit}")
+        if name in seen:
+            raise Rejected(BAD_UNITS, f"{name} is there twice")
+        seen.add(name)
+
+
+def _use_credits(request: Call, intake: Intake, account: Row, *, entitled: bool) -> None:
+    fed = features.of_schema(request, intake.event["schemaName"])
+    if fed is None:
+        if entitled:
+            raise Rejected(FAILED, "No feature is fed by events of this schema")
+        return
+    attributes = {entry["name"]: entry["value"] for entry in intake.event["attributes"]}
+    if fed["attribute_name"] not in attributes:
+        if entitled:
+            raise Rejected(BAD_UNITS, f"The attribute {fed['attribute_name']} is missing")
+        return
+    amount = money.exact(attributes[fed["attribute_name"]])
+    moment = clock.written(clock.read(intake.event["timestamp"]))
+    entries = entitlements.in_effect(request, account["id"], fed["feature_id"], moment)
+    allowed = entitlements.room(entries)
+    if entitled and allowed is not None and amount > allowed:
+        message = f"{money.plain(amount)} asked for, {money.plain(allowed)} left"
+        raise Rejected(NO_CREDITS, message)
+    overage = entitlements.use(request, entries, max(amount, Decimal(0)))
+    intake.pipeline["featureDetails"] = {
+        "featureId": fed["feature_id"],
+        "mappedAttribute": fed["attribute_name"],
+        "overageInEvent": overage,
+    }
+
+
+def _conclude(request: Call, intake: Intake, results: list[Reading], plans: list[Running]) -> None:
+    intake.pipeline["usageMeters"] = [reading.shown() for reading in results]
+    matched = {reading.meter["id"] for reading in results if reading.units is not None}
+    priced: list[dict[str, Any]] = []
+    for plan in plans:
+        cards = plan.details.get("usageRateCards", [])
+        ids = [card["usageMeterId"] for card in cards if card["usageMeterId"] in matched]
+        if ids and plan.grace_ends > request.now:
+            priced.append(_priced(request, plan, ids))
+    intake.pipeline["pricePlans"] = priced
+    if not matched:
+        intake.status, intake.description = NO_METERS, "No active usage meter counts this event"
+    elif priced:
+        intake.status, intake.description = METERED, "The event is counted and priced"
+    else:
+        intake.status = NOT_METERED
+        intake.description = "No price plan of the account prices this event"
+
+
+def _priced(request: Call, plan: Running, meter_ids: list[str]) -> dict[str, Any]:
+    row = request.db.execute(
+        "select id, name from price_plans where id = ?", (plan.schedule["price_plan_id"],)
+    ).fetchone()
+    return {
+        "name": row["name"],
+        "id": row["id"],
+        "scheduleId": plan.schedule["id"],
+        "cycleStart": plan.cycle.start.date().isoformat(),
+        "cycleEnd": plan.cycle.end.date().isoformat(),
+        "usageMeters": meter_ids,
+    }
