@@ -81,7 +81,18 @@ def test_a_filter_the_sandbox_cannot_apply_is_not_passed_over(
     assert (answer.status, answer.body) == (501, f"not imitated by the sandbox: the filter {name}")
 
 
-@pytest.mark.parametrize("query", [{"limit": 0}, {"limit": 1001}, {"limit": "x"}, {"offset": -1}])
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"limit": 0},
+        {"limit": 1001},
+        {"limit": "x"},
+        {"limit": ""},
+        {"offset": -1},
+        {"offset": 2**31},
+        {"offset": "000000000000" + "9" * 20},
+    ],
+)
 @pytest.mark.parametrize("path", ["/buyer", "/entitlement", "/usageRecordGroup"])
 def test_a_page_outside_its_bounds_is_refused(wire: Wire, path: str, query: dict[str, int]) -> None:
     assert wire.ask("GET", path, **query).status == 400

@@ -4,9 +4,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from billing_mcp.sandbox.suger.usage_record_groups import insert_usage_record_group
-from sandbox.suger.wire import Wire
+from sandbox.suger.wire import Wire, fresh_wire
 
 
 def test_the_groups_of_an_entitlement_become_one_report_at_the_next_full_hour(wire: Wire) -> None:
@@ -269,3 +271,26 @@ def test_pages_of_reports_follow_each_other(wire: Wire) -> None:
     last = wire.ask("GET", "/usageRecordReport", limit=2, offset=2).body
     assert len(last["usageRecordReports"]) == 1
     assert "nextOffset" not in last
+
+
+@given(
+    steps=st.lists(
+        st.tuples(st.decimals("0.001", 50, places=3), st.booleans()), min_size=1, max_size=6
+    )
+)
+@settings(max_examples=25, deadline=None)
+def test_whatever_is_refused_and_retried_every_unit_is_reported_once(
+    steps: list[tuple[Decimal, bool]],
+) -> None:
+    with fresh_wire() as wire:
+        for quantity, refused in steps:
+            wire.report("on-aws", records={"api_calls": quantity})
+            wire.run_job({"refuse": ["on-aws"] if refused else []})
+        for group in wire.groups(status="REPORT_FAILED"):
+            wire.ask("POST", f"/usageRecordGroup/{group['id']}/retry")
+        wire.run_job()
+        accepted = [report["info"] for report in wire.reports()]
+        left_over = accepted[0]["newDecimalParts"]["api_calls"]
+        reported = sum(info["reportedRecords"].get("api_calls", 0) for info in accepted)
+    assert reported + left_over == sum(quantity for quantity, _ in steps)
+    assert 0 <= left_over < 1

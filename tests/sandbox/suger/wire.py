@@ -1,5 +1,7 @@
 """A way to ask a sandbox's Suger over HTTP, with exact numbers both ways."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -9,7 +11,8 @@ import anyio
 import httpx2
 
 from billing_mcp import money
-from billing_mcp.sandbox import Sandbox
+from billing_mcp.sandbox import Sandbox, SandboxSettings, open_sandbox
+from billing_mcp.sandbox.suger.buyers import insert_buyer
 from billing_mcp.sandbox.suger.entitlements import insert_entitlement
 
 BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -102,3 +105,30 @@ class Wire:
                 external_product_id="code-1",
                 **changes,
             )
+
+
+@contextmanager
+def fresh_wire() -> Iterator[Wire]:
+    """A sandbox at 2026-11-20T12:00:00Z with the buyers buyer-aws, buyer-azure and buyer-gcp.
+
+    Each has one active entitlement, on-aws, on-azure, on-gcp, of both `DIMENSIONS`.
+    """
+    sandbox = open_sandbox(SandboxSettings(demo=False))
+    wire = Wire(sandbox)
+    with sandbox.backend.transaction() as call:
+        for partner in ("AWS", "AZURE", "GCP"):
+            name = partner.lower()
+            info = {"awsBuyer": {"awsAccountID": "000000000001"}} if partner == "AWS" else {}
+            insert_buyer(
+                call,
+                id=f"buyer-{name}",
+                partner=partner,
+                external_id=f"customer-{name}",
+                name=f"Buyer on {partner}",
+                info=info,
+                contact_ids=[f"contact-{name}"],
+            )
+    for name in ("aws", "azure", "gcp"):
+        wire.entitle(f"on-{name}", f"buyer-{name}")
+    yield wire
+    sandbox.close()

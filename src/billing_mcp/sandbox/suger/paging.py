@@ -42,7 +42,9 @@ def _whole(query: Mapping[str, str], name: str, minimum: int, maximum: int, defa
     text = query.get(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit() and minimum <= int(text[:12]) <= maximum):
+    # Ten digits at most: a longer one is no number of rows, and too large for the database.
+    digits = text.isascii() and text.isdigit() and len(text) <= 10
+    if not digits or not minimum <= int(text) <= maximum:
         raise Refusal(400, f"{name} must be a whole number from {minimum} to {maximum}")
     return int(text)
 
