@@ -10,6 +10,9 @@ from billing_mcp.sandbox.call import ABSENT, Call, Refusal, Reply, SandboxSettin
 from billing_mcp.sandbox.jobs import Job
 from billing_mcp.sandbox.routes import RouteTable, Segments, split, vendor_operations
 
+# What falls due on the way is really done, so that a step of centuries would take as long.
+_LONGEST_STEP_MONTHS = 120
+
 JOBS: tuple[Job, ...] = (*togai.JOBS, *suger.JOBS)
 
 
@@ -75,7 +78,7 @@ class Backend:
     def advance_to(self, moment: datetime) -> list[dict[str, Any]]:
         """Move the clock forward, doing on the way what falls due, in order of time.
 
-        Answers what ran: job and time. Raises `Refusal` when the moment is in the past.
+        Answers what ran: job and time. Raises `Refusal` when the moment is in the past or too far.
         """
         ran: list[dict[str, Any]] = []
         with store.transaction(self.db):
@@ -83,6 +86,8 @@ class Backend:
                 raise Refusal(
                     400, f"the clock stands at {clock.shown(self.now())} and only moves forward"
                 )
+            if moment > clock.months_after(self.now(), _LONGEST_STEP_MONTHS):
+                raise Refusal(400, "the clock moves at most ten years at a time")
             while due := self._due_by(moment):
                 at = due[0][0]
                 clock.move(self.db, at)

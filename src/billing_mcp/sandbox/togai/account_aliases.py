@@ -50,7 +50,8 @@ def remove(request: Call, account_id: str, body: Mapping[str, Any]) -> None:
 def every(request: Call, account_id: str) -> list[Row]:
     """All aliases of an account, of the past and future too."""
     return request.db.execute(
-        "select * from account_aliases where account_id = ? order by created_at, id", (account_id,)
+        "select * from account_aliases where account_id = ? order by created_at, rowid",
+        (account_id,),
     ).fetchall()
 
 
@@ -58,7 +59,7 @@ def in_effect(request: Call, account_id: str, moment: str) -> list[Row]:
     """The aliases an account has at a moment, oldest first."""
     return request.db.execute(
         "select * from account_aliases where account_id = ?"
-        " and effective_from <= ? and ? < effective_until order by created_at, id",
+        " and effective_from <= ? and ? < effective_until order by created_at, rowid",
         (account_id, moment, moment),
     ).fetchall()
 

@@ -114,14 +114,14 @@ def _size(text: str | None, listing: Listing) -> int:
 
 
 def _order(text: str | None, listing: Listing) -> tuple[str, bool]:
-    """`field` or `field:asc` or `field:desc`; the form is ours, the vendor's was not found."""
+    """`field`, or `-field` for descending; the form is ours, the vendor's was not found."""
     if text is None:
         return listing.order
-    name, _, direction = text.partition(":")
-    if name not in listing.sorts or direction.lower() not in ("", "asc", "desc"):
+    name = text.removeprefix("-")
+    if name not in listing.sorts:
         offered = ", ".join(listing.sorts) or "nothing"
-        raise Refusal(400, f"_sort must be <field>:asc or <field>:desc; fields: {offered}")
-    return listing.sorts[name], direction.lower() == "desc"
+        raise Refusal(400, f"_sort must be a field, or -field for descending; fields: {offered}")
+    return listing.sorts[name], text.startswith("-")
 
 
 def _conditions(
