@@ -44,7 +44,10 @@ def read(text: str) -> datetime:
     """
     if not _TIMESTAMP.fullmatch(text):
         raise ValueError(f"{text!r} is not an RFC 3339 time with an offset")
-    return in_range(datetime.fromisoformat(text.upper()))
+    try:
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{text!r} is not a time of the years 1 to 9999") from error
 
 
 def read_day(text: str) -> date:
@@ -52,14 +55,6 @@ def read_day(text: str) -> date:
     if not _DAY.fullmatch(text):
         raise ValueError(f"{text!r} is not a date as YYYY-MM-DD")
     return date.fromisoformat(text)
-
-
-def in_range(moment: datetime) -> datetime:
-    """The moment in UTC. Raises `ValueError` when it has no place in the calendar there."""
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError("the time is outside the years 1 to 9999") from error
 
 
 def midnight(day: date) -> datetime:
