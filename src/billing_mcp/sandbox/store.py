@@ -3,7 +3,7 @@
 import sqlite3
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -124,6 +124,19 @@ def create(db: Connection) -> None:
         if sqlite3.complete_statement(statement):
             db.execute(statement)
             statement = ""
+
+
+def image(db: Connection) -> bytes:
+    """The whole database, for `restore`."""
+    return db.serialize()
+
+
+def restore(db: Connection, saved: bytes) -> None:
+    """Make an open database the one that was saved. Call it outside a transaction."""
+    # Deserialising into `db` itself would leave it with SQLite's limit of 1 GiB for such databases.
+    with closing(sqlite3.connect(":memory:")) as source:
+        source.deserialize(saved)
+        source.backup(db)
 
 
 def insert(db: Connection, table: str, columns: Mapping[str, Any]) -> None:
