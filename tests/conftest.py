@@ -2,14 +2,12 @@
 
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
 import httpx2
 import pytest
 from mcp import Client
-from mcp.types import CallToolResult
 
+from answers import connected
 from billing_mcp.config import Settings
 from billing_mcp.server import BillingServer
 
@@ -45,12 +43,6 @@ async def client(server: BillingServer, request: pytest.FixtureRequest) -> Async
         yield made
 
 
-@asynccontextmanager
-async def connected(server: BillingServer, era: str = "modern") -> AsyncIterator[Client]:
-    async with Client(server, mode="legacy" if era == "legacy" else "auto") as client:
-        yield client
-
-
 @pytest.fixture
 async def control(server: BillingServer) -> AsyncIterator[httpx2.AsyncClient]:
     """The same sandbox by its own wire: /togai, /suger and /control, past our server."""
@@ -60,27 +52,3 @@ async def control(server: BillingServer) -> AsyncIterator[httpx2.AsyncClient]:
         headers={"authorization": "Bearer any-key"},
     ) as made:
         yield made
-
-
-def facts(result: CallToolResult) -> dict[str, Any]:
-    """The structured content of a call that succeeded."""
-    assert not result.is_error, said(result)
-    assert result.structured_content is not None
-    return result.structured_content
-
-
-def failure(result: CallToolResult) -> dict[str, Any]:
-    """The error object of a call that failed."""
-    assert result.is_error, result.structured_content
-    assert result.structured_content is not None
-    error: dict[str, Any] = result.structured_content["error"]
-    assert said(result).startswith(error["message"])
-    return error
-
-
-def said(result: CallToolResult) -> str:
-    """The text of a result."""
-    (content,) = result.content
-    assert content.type == "text"
-    return content.text
-

@@ -12,7 +12,8 @@ from pydantic import SecretStr
 
 from billing_mcp import errors
 from billing_mcp.config import Credential, Environment, Settings, TenantSettings, Vendor
-from billing_mcp.upstream import Connection, Progress
+from billing_mcp.connection import Connection
+from billing_mcp.upstream import Progress
 
 if TYPE_CHECKING:
     from billing_mcp.sandbox import Sandbox

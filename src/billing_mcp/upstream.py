@@ -1,33 +1,28 @@
-"""One call to a vendor: deadline, bounded concurrency, retries, exact numbers, errors of ours.
+"""One call to a vendor: its deadline, its retries, exact numbers both ways, errors of ours.
 
-`Connection` is a vendor of a tenant and lives as long as the server. `Togai` and `Suger` are what a
-tool gets: the same connection, bound to one call of one tool.
+`Togai` and `Suger` are what a tool gets: a connection bound to one call of one tool.
 """
 
-import random
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 import anyio
-import httpx2
 from pydantic import TypeAdapter, ValidationError
 
-from billing_mcp import __version__, errors, money, vendor_errors, wire
-from billing_mcp.config import Credential, Environment
+from billing_mcp import errors, money, vendor_errors, wire
+from billing_mcp.config import Environment
+from billing_mcp.connection import Broken, Connection, Exchange, Unreachable
 
 RETRYABLE = frozenset({408, 425, 429, 500, 502, 503, 504})
 ATTEMPTS = 8
 FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 5.0
 LONGEST_RETRY_AFTER_S = 60
-CONNECT_TIMEOUT_S = 5
-ANSWER_LIMIT_BYTES = 32 * 1024 * 1024
 
 T = TypeVar("T")
 Progress = Callable[[int, int, str], Awaitable[None]]
-Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,57 +60,6 @@ class _Failure:
     repeatable: bool
     ambiguous: bool
     retry_after_s: int | None = None
-
-
-@dataclass(slots=True)
-class Connection:
-    """A vendor of a tenant: one pool of connections, its credential and its limits.
-
-    `application` is an embedded vendor (an ASGI app) that is called instead of the network.
-    `sleep` and `jitter` (0..1) are injected so that tests need neither time nor luck.
-    """
-
-    credential: Credential
-    timeout_s: float
-    concurrency: int
-    application: Application | None = None
-    sleep: Callable[[float], Awaitable[None]] = anyio.sleep
-    jitter: Callable[[], float] = random.random
-    _client: httpx2.AsyncClient | None = field(default=None, init=False)
-    _limiter: anyio.CapacityLimiter | None = field(default=None, init=False)
-
-    @property
-    def environment(self) -> Environment:
-        return "sandbox" if self.application else self.credential.environment
-
-    @property
-    def client(self) -> httpx2.AsyncClient:
-        if self._client is None:
-            most = self.concurrency
-            self._client = httpx2.AsyncClient(
-                headers={
-                    "authorization": self.credential.authorization.get_secret_value(),
-                    "accept": "application/json",
-                    "user-agent": f"billing-mcp/{__version__}",
-                },
-                limits=httpx2.Limits(max_connections=most, max_keepalive_connections=most),
-                # The deadline of the call bounds everything; a connection has less.
-                timeout=httpx2.Timeout(self.timeout_s, connect=CONNECT_TIMEOUT_S),
-                transport=self.application and httpx2.ASGITransport(self.application),
-                trust_env=self.application is None,
-            )
-        return self._client
-
-    @property
-    def limiter(self) -> anyio.CapacityLimiter:
-        if self._limiter is None:
-            self._limiter = anyio.CapacityLimiter(self.concurrency)
-        return self._limiter
-
-    async def close(self) -> None:
-        if self._client is not None:
-            await self._client.aclose()
-            self._client = None
 
 
 class Handle:
@@ -208,18 +152,17 @@ class Handle:
         else raises one of our errors.
         """
         method, template = (route or self._binding.route).split(" ", 1)
-        content = None if body is None else money.to_json(body)
-        request = self._connection.client.build_request(
+        request = _Request(
             method,
-            self._connection.credential.base_url + wire.path(template, at or {}),
-            params=wire.query(query or {}),
-            content=content,
-            headers={} if content is None else {"content-type": "application/json"},
+            wire.path(template, at or {}),
+            wire.query(query) if query else None,
+            None if body is None else money.to_json(body),
+            accept,
         )
         reads = method == "GET" or not self._binding.writes
         attempt = _Attempts(reads=reads, repeatable=reads or self._binding.dedupes)
         with anyio.CancelScope(deadline=self._deadline) as scope:
-            return await self._attempts(request, attempt, accept)
+            return await self._attempts(request, attempt)
         assert scope.cancelled_caught
         seconds = f"{self._connection.timeout_s:g} s"
         if attempt.on_the_wire or attempt.ambiguous:
@@ -231,12 +174,10 @@ class Handle:
             next_step="Try again in a minute.",
         )
 
-    async def _attempts(
-        self, request: httpx2.Request, attempt: "_Attempts", accept: tuple[int, ...]
-    ) -> Answer:
+    async def _attempts(self, request: "_Request", attempt: "_Attempts") -> Answer:
         while True:
             attempt.number += 1
-            outcome = await self._once(request, attempt, accept)
+            outcome = await self._once(request, attempt)
             if isinstance(outcome, Answer):
                 return outcome
             attempt.last = outcome.error
@@ -260,56 +201,53 @@ class Handle:
             wait = max(wait, failure.retry_after_s)
         return wait if anyio.current_time() + wait < self._deadline else None
 
-    async def _once(
-        self, request: httpx2.Request, attempt: "_Attempts", accept: tuple[int, ...]
-    ) -> "Answer | _Failure":
+    async def _once(self, request: "_Request", attempt: "_Attempts") -> "Answer | _Failure":
         async with self._connection.limiter:
+            # Stays true when the deadline cuts this short: the request may have arrived.
             attempt.on_the_wire = self._binding.sent = True
             try:
-                response = await self._connection.client.send(request, stream=True)
-                try:
-                    content = await _bounded(response)
-                finally:
-                    await response.aclose()
-            except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
-                return self._unreachable(error)
-            except (httpx2.TransportError, httpx2.DecodingError, OSError) as error:
-                broken = f"The connection to {self.vendor} broke ({type(error).__name__})."
-                return _Failure(
-                    errors.Unavailable(broken, next_step="Try again in a minute."),
+                exchange = await self._connection.exchange(
+                    request.method, request.path, request.query, request.content
+                )
+            except Unreachable as error:
+                failure = _Failure(
+                    errors.Unavailable(
+                        f"{self.vendor} cannot be reached ({error}); nothing was sent.",
+                        next_step="Check the network and the base URL with `billing-mcp doctor`.",
+                    ),
+                    repeatable=True,
+                    ambiguous=False,
+                )
+            except Broken as error:
+                failure = _Failure(
+                    errors.Unavailable(
+                        f"The connection to {self.vendor} broke ({error}).",
+                        next_step="Try again in a minute.",
+                    ),
                     repeatable=True,
                     ambiguous=True,
                 )
-            finally:
+            else:
                 attempt.on_the_wire = False
-        if "x-sandbox" in response.headers:
-            self._binding.environment = "sandbox"
-        return self._understand(response, content, attempt.number, accept)
-
-    def _unreachable(self, error: Exception) -> _Failure:
-        return _Failure(
-            errors.Unavailable(
-                f"{self.vendor} cannot be reached ({type(error).__name__}); nothing was sent.",
-                next_step="Check the network and the base URL: `billing-mcp doctor` tells more.",
-            ),
-            repeatable=True,
-            ambiguous=False,
-        )
+                return self._understand(exchange, request, attempt.number)
+            attempt.on_the_wire = False
+            return failure
 
     def _understand(
-        self, response: httpx2.Response, content: bytes | None, number: int, accept: tuple[int, ...]
+        self, exchange: Exchange, request: "_Request", number: int
     ) -> "Answer | _Failure":
-        status = response.status_code
+        if "x-sandbox" in exchange.headers:
+            self._binding.environment = "sandbox"
+        status = exchange.status
         body: Any = None
-        readable = content is not None
-        if content:
+        readable = exchange.content is not None
+        if exchange.content:
             try:
-                body = money.from_json(content)
+                body = money.from_json(exchange.content)
             except ValueError:
                 readable = False
-        if readable and (status < 300 or status in accept):
+        if readable and (status < 300 or status in request.accept):
             return Answer(status, body, number)
-        retry_after = _retry_after(response.headers.get("retry-after"))
         if status < 400:
             garbled = f"{self.vendor} answered HTTP {status} with something that is not its JSON."
             return _Failure(
@@ -317,9 +255,11 @@ class Handle:
                 repeatable=status < 300,
                 ambiguous=True,
             )
+        retry_after = _retry_after(exchange.headers.get("retry-after"))
         return _Failure(
             self.refusal(Answer(status, body), retry_after),
-            repeatable=status in RETRYABLE,
+            # A status that a tool reads as an answer is not an outage that passes.
+            repeatable=status in RETRYABLE and status not in request.accept,
             ambiguous=status in (408, 425) or (status >= 500 and status != 501),
             retry_after_s=retry_after,
         )
@@ -340,6 +280,17 @@ class Handle:
         return errors.OutcomeUnknown(
             lost, next_step=f"Do not repeat it before you know: {binding.find_out}."
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What is sent, the same at every try."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] | None
+    content: bytes | None
+    accept: tuple[int, ...]
 
 
 @dataclass(slots=True)
@@ -385,18 +336,6 @@ def _adapter(model: type[T]) -> TypeAdapter[T]:
     if model not in _ADAPTERS:
         _ADAPTERS[model] = TypeAdapter(model)
     return _ADAPTERS[model]
-
-
-async def _bounded(response: httpx2.Response) -> bytes | None:
-    """The body, or None when it is longer than any true answer."""
-    pieces = []
-    size = 0
-    async for piece in response.aiter_bytes():
-        size += len(piece)
-        if size > ANSWER_LIMIT_BYTES:
-            return None
-        pieces.append(piece)
-    return b"".join(pieces)
 
 
 def _retry_after(text: str | None) -> int | None:

@@ -1,0 +1,40 @@
+"""How tests read what a call answered, and how they connect a client."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from mcp import Client
+from mcp.types import CallToolResult
+
+from billing_mcp.server import BillingServer
+
+
+@asynccontextmanager
+async def connected(server: BillingServer, era: str = "modern") -> AsyncIterator[Client]:
+    async with Client(server, mode="legacy" if era == "legacy" else "auto") as client:
+        yield client
+
+
+def facts(result: CallToolResult) -> dict[str, Any]:
+    """The structured content of a call that succeeded."""
+    assert not result.is_error, said(result)
+    assert result.structured_content is not None
+    found: dict[str, Any] = result.structured_content
+    return found
+
+
+def failure(result: CallToolResult) -> dict[str, Any]:
+    """The error object of a call that failed."""
+    assert result.is_error, result.structured_content
+    assert result.structured_content is not None
+    error: dict[str, Any] = result.structured_content["error"]
+    assert said(result).startswith(error["message"])
+    return error
+
+
+def said(result: CallToolResult) -> str:
+    """The text of a result."""
+    (content,) = result.content
+    assert content.type == "text"
+    return content.text
