@@ -8,7 +8,7 @@ invoice line is made. Nothing in this package turns either into a float.
 import json
 import re
 from collections.abc import Sequence
-from decimal import ROUND_DOWN, Decimal
+from decimal import ROUND_DOWN, Context, Decimal, InvalidOperation, localcontext
 from json.encoder import encode_basestring
 
 # Togai: "invoice amounts go down to the minimum currency unit" (its guide on invoices).
@@ -34,7 +34,11 @@ JSON_NUMBER_DIGITS = 15
 # Longer than any amount of money, and short enough that arithmetic on it cannot be an attack.
 MAXIMUM_DIGITS = 512
 
-_PLAIN = re.compile(r"-?\d+(?:\.\d+)?")
+# Python's own context keeps 28 digits and rounds the rest away without a word. This one is wider
+# than any number that comes in here, so that only `rounded` and `allocate` ever round.
+_WIDE = Context(prec=4 * MAXIMUM_DIGITS)
+
+_PLAIN = re.compile(r"-?\d+(?:\.\d+)?", re.ASCII)
 
 
 class NotANumber(ValueError):
@@ -56,8 +60,10 @@ def exact(value: str | float | Decimal) -> Decimal:
         if len(text) > MAXIMUM_DIGITS + 2 or not _PLAIN.fullmatch(text):
             raise NotANumber('a plain decimal number such as "12.50"')
         return Decimal(text)
-    number = _finite(Decimal(repr(value)))
-    if len(number.normalize().as_tuple().digits) > JSON_NUMBER_DIGITS:
+    # Python refuses to print whole numbers of thousands of digits.
+    too_long = isinstance(value, int) and abs(value) >= 10**MAXIMUM_DIGITS
+    number = Decimal(0) if too_long else _finite(Decimal(repr(value)))
+    if too_long or len(number.normalize(_WIDE).as_tuple().digits) > JSON_NUMBER_DIGITS:
         raise NotANumber(
             f"a string: a JSON number keeps only {JSON_NUMBER_DIGITS} significant digits"
         )
@@ -77,7 +83,7 @@ def exponent(currency: str) -> int:
 
 def rounded(amount: Decimal, currency: str) -> Decimal:
     """Round an exact amount to the currency's minor unit. Called once, at an invoice line."""
-    return amount.quantize(Decimal(1).scaleb(-exponent(currency)), rounding=ROUNDING)
+    return amount.quantize(Decimal(1).scaleb(-exponent(currency)), ROUNDING, _WIDE)
 
 
 def at_scale(amount: Decimal, currency: str) -> Decimal:
@@ -86,12 +92,12 @@ def at_scale(amount: Decimal, currency: str) -> Decimal:
     scale = amount.as_tuple().exponent
     if not isinstance(scale, int) or -scale >= places:
         return amount
-    return amount.quantize(Decimal(1).scaleb(-places))
+    return amount.quantize(Decimal(1).scaleb(-places), context=_WIDE)
 
 
 def minor_units(amount: Decimal, currency: str) -> int:
     """The amount as a whole number of minor units. Raises `NotANumber` if that is not exact."""
-    scaled = amount.scaleb(exponent(currency))
+    scaled = amount.scaleb(exponent(currency), _WIDE)
     if scaled != scaled.to_integral_value():
         raise NotANumber(f"{plain(amount)} is not a whole number of minor units of {currency}")
     return int(scaled)
@@ -99,7 +105,7 @@ def minor_units(amount: Decimal, currency: str) -> int:
 
 def from_minor_units(units: int, currency: str) -> Decimal:
     """The amount that a whole number of minor units stands for, at the currency's scale."""
-    return Decimal(units).scaleb(-exponent(currency))
+    return Decimal(units).scaleb(-exponent(currency), _WIDE)
 
 
 def allocate(total: Decimal, weights: Sequence[Decimal], currency: str) -> list[Decimal]:
@@ -107,16 +113,17 @@ def allocate(total: Decimal, weights: Sequence[Decimal], currency: str) -> list[
 
     Largest remainder; ties go to the earlier part. Raises `ValueError` when nothing has weight.
     """
-    whole = sum(weights, Decimal(0))
-    if whole <= 0 or any(weight < 0 for weight in weights):
+    if not any(weights) or any(weight < 0 for weight in weights):
         raise ValueError("weights must not be negative and must not all be zero")
     unit = Decimal(1).scaleb(-exponent(currency))
-    shares = [total * weight / whole for weight in weights]
-    parts = [share.quantize(unit, rounding=ROUND_DOWN) for share in shares]
-    left = int((total - sum(parts, Decimal(0))) / unit)
-    by_remainder = sorted(range(len(parts)), key=lambda i: (-abs(shares[i] - parts[i]), i))
-    for i in by_remainder[: abs(left)]:
-        parts[i] += unit if left > 0 else -unit
+    with localcontext(_WIDE):
+        whole = sum(weights, Decimal(0))
+        shares = [total * weight / whole for weight in weights]
+        parts = [share.quantize(unit, rounding=ROUND_DOWN) for share in shares]
+        left = int((total - sum(parts, Decimal(0))) / unit)
+        by_remainder = sorted(range(len(parts)), key=lambda i: (-abs(shares[i] - parts[i]), i))
+        for i in by_remainder[: abs(left)]:
+            parts[i] += unit if left > 0 else -unit
     return parts
 
 
@@ -171,7 +178,10 @@ def from_json(text: bytes | str) -> object:
 
 
 def _fraction(text: str) -> Decimal:
-    number = Decimal(text)
+    try:
+        number = Decimal(text)
+    except InvalidOperation as error:
+        raise ValueError("a JSON number's exponent is too long") from error
     if len(text) > MAXIMUM_DIGITS or abs(number.adjusted()) > MAXIMUM_DIGITS:
         raise ValueError("a JSON number is too long")
     return number
