@@ -149,7 +149,7 @@ class Catalog:
             dedupes=write is not None and write.key is not None,
             find_out=None if write is None else write.find_out,
             operation_id=_operation_id(arguments.get("operationId")) if write is not None else "",
-            org_id=caller.tenant.settings.org_id,
+            org_id=caller.tenant.settings.organisation,
             progress=caller.progress,
         )
 

@@ -56,6 +56,11 @@ class TenantSettings:
     def sandboxed(self) -> bool:
         return self.togai is None and self.suger is None
 
+    @property
+    def organisation(self) -> str | None:
+        """The Suger organisation of calls that name none."""
+        return self.org_id or (SANDBOX_ORG if self.sandboxed else None)
+
     def has(self, vendor: Vendor) -> bool:
         return self.sandboxed or getattr(self, vendor) is not None
 
@@ -197,7 +202,6 @@ def _default_tenant(environ: Mapping[str, str]) -> TenantSettings:
                     f"{name} is set but no vendor key is. Set the vendor's key as well, or unset "
                     f"{name} to use the embedded sandbox."
                 )
-        org_id = org_id or SANDBOX_ORG
     return TenantSettings("default", togai, suger, org_id)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from billing_mcp import errors, money
 from billing_mcp.config import Environment
@@ -30,13 +30,15 @@ _TOKEN = re.compile(r"[\w.@:+/#$%-]+")
 class Result(BaseModel):
     """A thing the vendor answers with: the fields we promise are declared, others pass through.
 
-    `concise` names what a list shows of it (dots go into nested fields); `amounts` names the
-    fields that are money in the currency that `currency()` gives.
+    `concise` names what a list shows of it (dots go into nested fields), `ordinary` the values it
+    leaves out there because nearly every row has them (the tool's description says so). `amounts`
+    names the fields that are money in the currency that `currency()` gives.
     """
 
     model_config = ConfigDict(extra="allow")
 
     concise: ClassVar[tuple[str, ...]] = ()
+    ordinary: ClassVar[Mapping[str, frozenset[str]]] = {}
     amounts: ClassVar[frozenset[str]] = frozenset()
     long: ClassVar[bool] = False
 
@@ -50,7 +52,8 @@ Row = TypeVar("Row", bound=Result)
 class Page(Result, Generic[Row]):
     """Rows of a list. `note` says what a reader must know about the whole of it."""
 
-    data: list[Row] = Field(
+    # A Go server such as Suger's may write an empty list as null.
+    data: Annotated[list[Row], BeforeValidator(lambda rows: [] if rows is None else rows)] = Field(
         default_factory=list,
         validation_alias=AliasChoices("data", "usageRecordGroups", "usageRecordReports"),
     )
@@ -177,9 +180,11 @@ def _listed(
     page: Page[Any], detail: Detail, envelope: Envelope, arguments: Mapping[str, Any]
 ) -> Outcome:
     rows = [values(row) for row in page.data]
-    concise = type(page.data[0]).concise if page.data and detail == "concise" else ()
-    if concise:
-        rows = [pick(row, concise) for row in rows]
+    concise: Sequence[str] = ()
+    if page.data and detail == "concise":
+        kind = type(page.data[0])
+        concise = kind.concise
+        rows = [pick(row, concise, kind.ordinary) for row in rows] if concise else rows
     kept = _that_fit(rows)
     if kept < len(rows):
         page, rows = page.cut(kept, arguments), rows[:kept]
@@ -240,12 +245,16 @@ def _value(value: Any, currency: str | None) -> Any:
     return value
 
 
-def pick(row: Mapping[str, Any], paths: Sequence[str]) -> dict[str, Any]:
-    """The fields at `paths`, nested as they were."""
+def pick(
+    row: Mapping[str, Any],
+    paths: Sequence[str],
+    ordinary: Mapping[str, frozenset[str]] | None = None,
+) -> dict[str, Any]:
+    """The fields at `paths`, nested as they were, without those that have an ordinary value."""
     picked: dict[str, Any] = {}
     for path in paths:
         found = at(row, path)
-        if found is None:
+        if found is None or (ordinary and path in ordinary and found in ordinary[path]):
             continue
         *parents, name = path.split(".")
         place = picked

@@ -74,7 +74,7 @@ class MetricFilter(Body):
             try:
                 money.exact(self.value)
             except money.NotANumber as error:
-                raise wrong(f"a filter with a number as value ({error})") from error
+                raise wrong(f"a filter whose value is {error}") from error
         return self
 
     def wire(self) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, ClassVar, Literal, Self
-from uuid import UUID
 
 from pydantic import Field, RootModel
 
@@ -253,7 +252,7 @@ def _require_no_contradiction(
                 field=f"body.{field}",
                 next_step=f"Leave body.{field} out: {name} says it.",
             )
-    if body.id is not None and suger.operation_given and UUID(body.id) != UUID(suger.operation_id):
+    if body.id is not None and suger.operation_given and body.id != suger.operation_id:
         raise errors.InvalidRequest(
             "body.id and operationId differ, and either would be the group's id; nothing was sent.",
             field="body.id",

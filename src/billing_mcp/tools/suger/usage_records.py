@@ -4,13 +4,12 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Self
-from uuid import UUID
 
-from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from billing_mcp import money
-from billing_mcp.params import Body, Instant, Name, NonNegative, wrong
+from billing_mcp.params import Body, Instant, Name, NonNegative, OperationId, wrong
 from billing_mcp.results import Exact, Result
 from billing_mcp.wire import present, utc_text
 
@@ -37,17 +36,8 @@ def _property(name: str, value: Any) -> str | bool | Decimal:
         try:
             return money.exact(value)
         except money.NotANumber as error:
-            raise wrong(f"exact ({name}: {error})") from error
+            raise wrong(f"an object of exact numbers: {name} must be {error}") from error
     raise wrong(f"an object of texts, numbers, true or false ({name} is none of them)")
-
-
-def _is_uuid(value: str) -> str:
-    # Kept as it is spelled, because the vendor may compare ids letter by letter.
-    try:
-        UUID(value)
-    except ValueError as error:
-        raise wrong("a UUID") from error
-    return value
 
 
 class BillableRecord(Body):
@@ -110,11 +100,7 @@ class NewUsageRecordGroup(Usage):
 
 class ReportedUsage(Usage):
     # What the arguments say as well is taken, because the vendor's body has it, but not published.
-    id: Annotated[
-        SkipJsonSchema[Name | None],
-        AfterValidator(lambda value: value if value is None else _is_uuid(value)),
-        Field(max_length=36),
-    ] = None
+    id: SkipJsonSchema[OperationId | None] = None
     organizationID: SkipJsonSchema[Name | None] = None
     entitlementID: SkipJsonSchema[Name | None] = None
 

@@ -30,6 +30,7 @@ Alias = Annotated[Name, Field(min_length=3, max_length=50)]
 
 class Account(Result):
     concise: ClassVar = ("id", "name", "customerId", "invoiceCurrency", "status")
+    ordinary: ClassVar = {"status": frozenset({"ACTIVE"})}
 
     id: str
     name: str
@@ -54,7 +55,8 @@ async def list_accounts(
     pageSize: PageSize = None,
     nextToken: NextToken = None,
 ) -> TokenPage[Account]:
-    """List accounts, of one customer or of all: what is billed, in which currency."""
+    """List accounts, of one customer or of all: what is billed, in which currency. Rows without
+    status are ACTIVE."""
     filters = {
         "account_id": accountId,
         "customer_id": customerId,

@@ -37,6 +37,7 @@ class Address(Body):
 
 class Customer(Result):
     concise: ClassVar = ("id", "name", "primaryEmail", "status")
+    ordinary: ClassVar = {"status": frozenset({"ACTIVE"})}
 
     id: str
     name: str
@@ -58,7 +59,8 @@ async def list_customers(
     pageSize: PageSize = None,
     nextToken: NextToken = None,
 ) -> TokenPage[Customer]:
-    """List billing customers, newest change first. Use search to find one by name or email."""
+    """List billing customers, newest change first. Use search to find one by name or email.
+    Rows without status are ACTIVE."""
     one_filter(customerId=customerId, status=status)
     return await togai.fetch(
         TokenPage[Customer],

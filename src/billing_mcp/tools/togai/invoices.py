@@ -44,11 +44,11 @@ class Invoice(Result):
         "totalAmount",
         "paidAmount",
         "invoiceDetails.account.invoiceCurrency",
-        "invoiceDetails.pricePlanName",
         "startDate",
         "endDate",
         "dueDate",
     )
+    ordinary: ClassVar = {"paidAmount": frozenset({"0", "0.00", "0.000"})}
     amounts: ClassVar = frozenset({"totalAmount", "paidAmount"})
 
     id: str
@@ -123,7 +123,7 @@ async def list_invoices(
     nextToken: NextToken = None,
 ) -> TokenPage[Invoice]:
     """List invoices, of one account or of all: amounts, period, status. DRAFT is still running;
-    endDate is exclusive."""
+    endDate is exclusive; rows without paidAmount have nothing paid."""
     filters = {
         "owner_id": accountId,
         "status": status,
