@@ -72,9 +72,14 @@ STORY: tuple[Step, ...] = (
             ("data", "startDate=2026-09-01T00:00:00.000Z", "totalAmount"): "4454.00",
             ("data", "startDate=2026-10-01T00:00:00.000Z", "totalAmount"): "6515.00",
             ("data", "status=DUE", "startDate"): "2026-10-01T00:00:00.000Z",
-            ("data", 0, "invoiceDetails", "pricePlanName"): "Scale",
         },
-        so="October costs 2,061 USD more than September, on the same plan.",
+        so="October costs 2,061 USD more than September.",
+    ),
+    Step(
+        "That invoice is still due. By which price plan was it made?",
+        "list-invoices",
+        {"accountId": "{account}", "status": "DUE", "detail": "full"},
+        {("count",): 1, ("data", 0, "invoiceDetails", "pricePlanName"): "Scale"},
     ),
     Step(
         "What does that plan meter, besides requests?",

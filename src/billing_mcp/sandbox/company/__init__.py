@@ -34,14 +34,18 @@ def build(backend: Backend) -> None:
             break
         backend.advance_to(moment)
         step(books)
-    bills.draft(books, min(end, clock.START).date())
+    backend.advance_to(min(end, clock.START))
+    bills.draft(books, backend.now())
     backend.advance_to(end)
+    # What the company did is its past; what callers do from here on is looked up among effects.
+    backend.db.execute("delete from effects")
 
 
 def _life() -> Iterator[tuple[datetime, Step]]:
     yield OPENED, marketplaces.announce
-    yield OPENED, customers.enrol
-    yield OPENED + timedelta(hours=2), catalogue.draw_up
+    for number, customer in enumerate(customers.CUSTOMERS, 1):
+        yield OPENED + timedelta(minutes=25 * number), partial(customers.enrol, customer=customer)
+    yield OPENED + timedelta(hours=5), catalogue.draw_up
     yield OPENED + timedelta(days=1), customers.associate
     day = usage.FIRST_DAY
     while day <= usage.LAST_DAY:

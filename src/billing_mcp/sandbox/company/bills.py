@@ -9,7 +9,7 @@ from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 from billing_mcp import money
-from billing_mcp.sandbox import clock, store
+from billing_mcp.sandbox import clock
 from billing_mcp.sandbox.company import granted, usage
 from billing_mcp.sandbox.company.books import Books
 from billing_mcp.sandbox.company.customers import CUSTOMERS, Account
@@ -37,16 +37,16 @@ def paid_at(month: int) -> datetime:
 
 def finalise(books: Books, month: int) -> None:
     for account in _accounts():
-        _Bill(books, account, month).store("DUE")
+        _Bill(books, account, month, _end(month)).store("DUE")
 
 
-def draft(books: Books, today: date) -> None:
-    """The invoices that still run on a day: those of its month, and of one within its grace."""
+def draft(books: Books, moment: datetime) -> None:
+    """The invoices that still run at a moment: of its month, and of one within its grace."""
     for month in (8, 9, 10, 11):
-        begun = date(2026, month, 1) <= today
-        if begun and today < final_at(month).date():
+        if datetime(2026, month, 1, tzinfo=UTC) <= moment < final_at(month):
+            until = min(usage.counted_until(moment), _end(month))
             for account in _accounts():
-                _Bill(books, account, month).store("DRAFT")
+                _Bill(books, account, month, until).store("DRAFT")
 
 
 def pay(books: Books, month: int) -> None:
@@ -59,6 +59,10 @@ def pay(books: Books, month: int) -> None:
                     " where owner_id = ? and start_date = ? and status = 'DUE'",
                     (call.stamp, account.id, clock.written(datetime(2026, month, 1, tzinfo=UTC))),
                 )
+
+
+def _end(month: int) -> date:
+    return date(2026, month + 1, 1)
 
 
 def _accounts() -> list[Account]:
@@ -89,6 +93,7 @@ class _Bill:
     books: Books
     account: Account
     month: int
+    until: date  # usage is counted up to but without this day
 
     @property
     def start(self) -> date:
@@ -96,7 +101,7 @@ class _Bill:
 
     @property
     def end(self) -> date:
-        return date(2026, self.month + 1, 1)
+        return _end(self.month)
 
     def store(self, status: str) -> None:
         """Compute the invoice, keep it, and let credits pay their part of it."""
@@ -122,11 +127,9 @@ class _Bill:
             invoice_id = insert_invoice(call, new)
             for credit_id, amount in paid:
                 if status == "DRAFT":
-                    togai_credits.hold(call, credit_id, amount)
+                    granted.hold(self.books, credit_id, amount)
                 else:
                     togai_credits.debit(call, credit_id, amount, invoice_id)
-            # Nothing is left to be paid when credits have paid it all.
-            store.update(call.db, "invoices", {"status": "PAID"}, total_minor=0, status="DUE")
 
     def _cards(self, details: dict[str, Any]) -> list[tuple[str, Line]]:
         """The line of each rate card, and the id of the usage meter that it prices, if any."""
@@ -150,7 +153,7 @@ class _Bill:
 
     def _used(self, meter_id: str) -> int:
         (schema,) = (name for name, known in self.books.meters.items() if known == meter_id)
-        return usage.used(self.account.id, schema, self.start, self.end)
+        return usage.used(self.account.id, schema, self.start, self.until)
 
     def _rates(self, card: dict[str, Any]) -> list[dict[str, Any]]:
         rates: list[dict[str, Any]] = _in(card["rateValues"], self.account.currency)["slabRates"]

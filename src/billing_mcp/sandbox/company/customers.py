@@ -100,33 +100,29 @@ CUSTOMERS = (
 )
 
 
-def enrol(books: Books) -> None:
-    """Create the customers and accounts, each linked to what its marketplace sold it."""
-    for customer in CUSTOMERS:
-        body = {
-            "id": customer.id,
-            "name": customer.name,
+def enrol(books: Books, customer: Customer) -> None:
+    """Create a customer and its accounts, the first linked to what its marketplace sold it."""
+    body = {
+        "id": customer.id,
+        "name": customer.name,
+        "primaryEmail": customer.email,
+        "address": customer.address,
+    }
+    books.ask("POST", "/togai/customers", body)
+    for account in customer.accounts:
+        metadata = {}
+        if account.id in books.entitlements:
+            metadata["sugerEntitlementId"] = books.entitlements[account.id]
+        account_body = {
+            "id": account.id,
+            "customerId": customer.id,
+            "name": account.name,
+            "invoiceCurrency": account.currency,
+            "netTermDays": account.net_term_days,
             "primaryEmail": customer.email,
-            "address": customer.address,
+            "metadata": metadata,
         }
-        books.ask("POST", "/togai/customers", body)
-        for account in customer.accounts:
-            metadata = {}
-            if account.id in books.entitlements:
-                metadata["sugerEntitlementId"] = books.entitlements[account.id]
-            books.ask(
-                "POST",
-                "/togai/accounts",
-                {
-                    "id": account.id,
-                    "customerId": customer.id,
-                    "name": account.name,
-                    "invoiceCurrency": account.currency,
-                    "netTermDays": account.net_term_days,
-                    "primaryEmail": customer.email,
-                    "metadata": metadata,
-                },
-            )
+        books.ask("POST", "/togai/accounts", account_body)
 
 
 def associate(books: Books) -> None:

@@ -89,15 +89,22 @@ def usable(
     left = dict(amounts)
     paid = []
     for row in rows:
-        room = togai_credits.remaining(row)
+        begun = room = togai_credits.remaining(row) - Decimal(row["held"])
         for entity, amount in left.items():
             if _applies(row, entity):
                 part = min(room, amount)
                 left[entity] = amount - part
                 room -= part
-        if room < togai_credits.remaining(row):
-            paid.append((row["id"], togai_credits.remaining(row) - room))
+        if room < begun:
+            paid.append((row["id"], begun - room))
     return paid
+
+
+def hold(books: Books, credit_id: str, amount: Decimal) -> None:
+    """Reserve more of a credit, for a further invoice that still runs."""
+    with books.call() as call:
+        held = Decimal(togai_credits.existing(call, credit_id)["held"])
+        togai_credits.hold(call, credit_id, held + amount)
 
 
 def _applies(row: Row, entity: str) -> bool:

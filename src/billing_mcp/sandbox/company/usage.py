@@ -14,6 +14,8 @@ LAST_DAY = date(2026, 11, 19)
 _SATURDAY, _SUNDAY = 6, 7
 # The hour at which a day's figures are taken.
 _TAKEN_AT = 21
+# After the day's end its events have all arrived.
+_DELAY = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,12 @@ def limited_at(day: date) -> datetime:
 
 def metered_at(day: date) -> datetime:
     """When usage that is only metered has arrived: after the day."""
-    return clock.midnight(day) + timedelta(days=1, minutes=5)
+    return clock.midnight(day) + timedelta(days=1) + _DELAY
+
+
+def counted_until(moment: datetime) -> date:
+    """The first day whose metered usage has not arrived yet."""
+    return (moment - _DELAY).date()
 
 
 def send_limited(books: Books, day: date) -> None:
