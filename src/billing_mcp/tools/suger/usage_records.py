@@ -26,11 +26,13 @@ def _properties(value: Any) -> dict[str, Any] | None:
         return None
     if not isinstance(value, dict):
         raise wrong("an object of texts, numbers, true or false")
-    return {name: _property(name, item) for name, item in value.items()}
+    return {printable(name): _property(name, item) for name, item in value.items()}
 
 
 def _property(name: str, value: Any) -> str | bool | Decimal:
-    if isinstance(value, str | bool):
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, bool):
         return value
     if isinstance(value, int | float | Decimal):
         try:
