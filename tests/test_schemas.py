@@ -1,0 +1,104 @@
+"""The shipped schemas and the README's tables are what the code makes, and answers obey them."""
+
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]  # comes with mcp and has no stubs
+import pytest
+
+from answers import connected, facts, said
+from billing_mcp.catalog import shipped_schemas
+from billing_mcp.config import from_environ
+from billing_mcp.server import BillingServer
+from good_calls import good_calls
+from world import open_world
+
+ROOT = Path(__file__).parents[1]
+STALE = "is stale; run `python scripts/generate.py` and look at what it changes"
+
+
+@pytest.fixture(scope="module")
+def generate() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "scripts" / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_shipped_schemas_are_what_the_code_builds(generate: ModuleType) -> None:
+    shipped = (ROOT / "src" / "billing_mcp" / "schemas.json").read_text(encoding="utf-8")
+    assert shipped == generate.schemas_text(), f"schemas.json {STALE}"
+
+
+def test_the_tables_of_the_readme_are_what_the_code_says(generate: ModuleType) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert readme == generate.readme_text(readme), f"README.md {STALE}"
+
+
+def test_every_schema_is_a_schema() -> None:
+    for tool in shipped_schemas().values():
+        jsonschema.Draft202012Validator.check_schema(tool["inputSchema"])
+        jsonschema.Draft202012Validator.check_schema(tool["outputSchema"])
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("detail", ["concise", "full"])
+@pytest.mark.parametrize("era", ["modern", "legacy"])
+async def test_every_good_answer_is_valid_by_the_published_schemas(era: str, detail: str) -> None:
+    server = BillingServer(from_environ({}))
+    calls = good_calls(open_world(server))
+    async with connected(server, era) as client:
+        listed = {tool.name: tool for tool in (await client.list_tools()).tools}
+        assert set(listed) == set(calls)
+        for name, given in calls.items():
+            tool = listed[name]
+            arguments = given
+            if "detail" in tool.input_schema["properties"]:
+                arguments = given | {"detail": detail}
+            jsonschema.validate(arguments, tool.input_schema)
+            result = await client.call_tool(name, arguments)
+            answer = facts(result)
+            assert tool.output_schema is not None
+            jsonschema.validate(answer, tool.output_schema)
+            assert answer["environment"] == "sandbox"
+            assert ("operationId" in answer) is not tool.annotations.read_only_hint  # type: ignore[union-attr]  # test_contract: always sent
+            assert not list(floats(answer))
+            assert said(result)
+
+
+def floats(node: Any) -> Iterator[float]:
+    """Numbers that could have lost something; every exact one is text or whole."""
+    if isinstance(node, float):
+        yield node
+    elif isinstance(node, dict):
+        for value in node.values():
+            yield from floats(value)
+    elif isinstance(node, list):
+        for item in node:
+            yield from floats(item)
+
+
+@pytest.mark.anyio
+async def test_a_list_tells_its_rows_and_whether_there_are_more() -> None:
+    server = BillingServer(from_environ({}))
+    open_world(server)
+    async with connected(server) as client:
+        first = facts(await client.call_tool("list-customers", {"pageSize": 1, "sort": "id"}))
+        assert [row["id"] for row in first["data"]] == ["harbor-labs"]
+        assert first["count"] == 1
+        assert first["hasMore"] is True
+        rest = await client.call_tool("list-customers", {"nextToken": first["nextToken"]})
+        last = facts(rest)
+        assert [row["id"] for row in last["data"]] == ["north-mill"]
+        assert last["hasMore"] is False
+        assert "nextToken" not in last
+        assert said(rest).splitlines() == [
+            "1 row · sandbox",
+            "id|name|primaryEmail",
+            'north-mill|"North Mill"|billing@north-mill.example',
+        ]
