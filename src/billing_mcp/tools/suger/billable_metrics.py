@@ -7,7 +7,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from billing_mcp import money
 from billing_mcp.declarations import CREATE, READ, UPDATE, Toolset, Write
-from billing_mcp.params import Body, Name, Offset, OrgId, wrong
+from billing_mcp.params import Body, Name, Offset, OrgId, on_one_line, wrong
 from billing_mcp.results import OffsetPage, Result
 from billing_mcp.tools.suger.usage_records import PLAIN_TEXT
 from billing_mcp.upstream import Suger
@@ -28,8 +28,10 @@ OF_EITHER = ("EXISTS", "NOT_EXISTS")
 
 def _value(value: Any) -> str | None:
     """A value to compare with: text, or a number in plain notation."""
-    if value is None or isinstance(value, str):
-        return value
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return on_one_line(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise wrong('text, or a number such as "2.5"')
     try:

@@ -91,8 +91,8 @@ async def get_usage_metering_config_info(suger: Suger, orgId: OrgId = None) -> U
 async def update_usage_metering_config_info(
     suger: Suger, body: NewUsageMeteringConfig, orgId: OrgId = None
 ) -> UsageMeteringConfig:
-    """Replace the config of all partners, and so how later usage is billed. Read it with
-    get-usage-metering-config-info first; what is left out is gone."""
+    """Replace the whole config. Read it with get-usage-metering-config-info first: what is left out
+    is gone."""
     return await suger.fetch(
         UsageMeteringConfig,
         at={"orgId": suger.org(orgId)},

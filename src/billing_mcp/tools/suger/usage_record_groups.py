@@ -95,8 +95,8 @@ async def list_usagerecordgroups(
     limit: Limit = None,
     offset: Offset = None,
 ) -> OffsetPage[UsageRecordGroup]:
-    """List usage and whether it reached the marketplace. Default the last 30 days (UTC). Give at
-    most one of partner, buyerId, entitlementId."""
+    """List usage and whether it reached the marketplace; default the last 30 days. Give one of
+    partner, buyerId, entitlementId at most."""
     one_filter(partner=partner, buyerId=buyerId, entitlementId=entitlementId)
     require_days_in_order(startDate, endDate)
     return await suger.fetch(
@@ -130,8 +130,8 @@ async def list_usagerecordgroups(
 async def report_usagerecordgroup(
     suger: Suger, entitlementId: EntitlementId, body: ReportedUsage, orgId: OrgId = None
 ) -> UsageRecordGroup:
-    """Report usage of an entitlement, by default used now. The next hourly report bills it at the
-    marketplace; until then delete-usagerecordgroup takes it back."""
+    """Report usage of an entitlement. The next hourly report bills it; until then
+    delete-usagerecordgroup takes it back."""
     org = suger.org(orgId)
     _require_no_contradiction(suger, body, org, entitlementId)
     if body.id is not None:
@@ -181,8 +181,8 @@ async def batch_validate_usagerecordgroups(
 async def batch_report_usagerecordgroups(
     suger: Suger, body: Batch, orgId: OrgId = None
 ) -> BatchedGroups:
-    """Report usage in a batch, which nothing dedupes. Check it with
-    batch-validate-usagerecordgroups and send it once."""
+    """Report a batch of usage, which nothing dedupes: send it once, after
+    batch-validate-usagerecordgroups."""
     answer = await suger.send(at={"orgId": suger.org(orgId)}, body=[group.wire() for group in body])
     groups = suger.read(list[BatchedGroup], answer)
     note = None
@@ -208,7 +208,7 @@ async def retry_usagerecordgroup(
     creationDate: CreationDate = None,
     orgId: OrgId = None,
 ) -> UsageRecordGroup:
-    """Put a group with status REPORT_FAILED into the next hourly report to the marketplace."""
+    """Put a REPORT_FAILED group into the next hourly report."""
     return await suger.fetch(
         UsageRecordGroup,
         at={"orgId": suger.org(orgId), "usageRecordGroupId": usageRecordGroupId},
@@ -230,7 +230,7 @@ async def delete_usagerecordgroup(
     creationDate: CreationDate = None,
     orgId: OrgId = None,
 ) -> UsageRecordGroup:
-    """Take back usage not yet reported to the marketplace (status CREATED or INVALID)."""
+    """Take back usage not yet reported (status CREATED or INVALID)."""
     return await suger.fetch(
         UsageRecordGroup,
         at={"orgId": suger.org(orgId), "usageRecordGroupId": usageRecordGroupId},

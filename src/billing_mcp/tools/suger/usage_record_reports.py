@@ -72,7 +72,7 @@ async def list_usagerecordreports(
     limit: Limit = None,
     offset: Offset = None,
 ) -> OffsetPage[UsageRecordReport]:
-    """List the hourly reports to the marketplaces and their outcome. Default the last 30 days."""
+    """List the hourly reports to the marketplaces and their outcome; default the last 30 days."""
     require_days_in_order(startDate, endDate)
     return await suger.fetch(
         OffsetPage[UsageRecordReport],

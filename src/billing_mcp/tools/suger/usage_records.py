@@ -9,7 +9,16 @@ from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from billing_mcp import money
-from billing_mcp.params import Body, Instant, Name, NonNegative, OperationId, wrong
+from billing_mcp.params import (
+    Body,
+    Instant,
+    Name,
+    NonNegative,
+    OperationId,
+    on_one_line,
+    printable,
+    wrong,
+)
 from billing_mcp.results import Exact, Result
 from billing_mcp.wire import present, utc_text
 
@@ -26,7 +35,7 @@ def _properties(value: Any) -> dict[str, Any] | None:
         return None
     if not isinstance(value, dict):
         raise wrong("an object of texts, numbers, true or false")
-    return {printable(name): _property(name, item) for name, item in value.items()}
+    return {on_one_line(name): _property(name, item) for name, item in value.items()}
 
 
 def _property(name: str, value: Any) -> str | bool | Decimal:
