@@ -146,3 +146,8 @@ def test_the_list_is_filtered_by_status(wire: Wire) -> None:
     assert listed(status="ACTIVE") == ["requests"]
     assert listed(status="DELETED") == ["old"]
     assert wire.ask("GET", "/billableMetric", status="GONE").status == 400
+
+
+def test_a_filter_group_without_filters_is_an_empty_one(wire: Wire) -> None:
+    answer = wire.ask("POST", "/billableMetric", METRIC | {"info": {"filterGroups": [{}]}})
+    assert (answer.status, answer.body["info"]) == (200, {"filterGroups": [{"filters": []}]})

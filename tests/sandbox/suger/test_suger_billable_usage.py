@@ -178,13 +178,13 @@ def test_the_report_at_midnight_still_belongs_to_the_day_before(wire: Wire) -> N
     metered(wire, "UNIQUE_COUNT", propertyUniqueOn="user")
     use(wire, (1, {"user": "ann"}))
     wire.advance("PT11H30M")  # 23:30
-    use(wire, (1, {"user": "ann"}))
+    use(wire, (1, {"user": "ann"}), (1, {"user": "bob"}))
     wire.advance("PT30M")
     assert wire.reports()[0]["creationTime"] == "2026-11-21T00:00:00.000Z"
-    assert figures(wire) == {"": 0}
-    use(wire, (1, {"user": "ann"}))
+    assert figures(wire) == {"": 1}  # bob
+    use(wire, (1, {"user": "bob"}))
     wire.advance("PT1H")
-    assert figures(wire) == {"": 1}
+    assert figures(wire) == {"": 1}  # bob again: another day
 
 
 def test_unique_values_are_counted_apart_in_each_group(wire: Wire) -> None:

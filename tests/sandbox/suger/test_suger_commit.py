@@ -83,6 +83,18 @@ def test_usage_reaches_the_marketplace_only_after_the_commit(wire: Wire) -> None
     assert calls["usageCount"] == {"reportedCount": 107, "includedCount": 500, "creditCount": 0}
 
 
+def test_on_aws_what_the_commit_paid_leaves_no_fraction_to_carry(wire: Wire) -> None:
+    wire.entitle(
+        "committed", "buyer-aws", info={"dimensions": DIMENSIONS, "commitAmount": Decimal("0.02")}
+    )
+    wire.configure(partner="AWS", enableCommitWithAdditionalUsageMetering=True)
+    first = used(wire, 2)  # 0.02: the whole commit
+    assert (first["reportedRecords"], first["newDecimalParts"]) == ({}, {})
+    second = used(wire, 3)
+    assert second["reportedRecords"] == {"api_calls": 3}
+    assert second["decimalParts"] == {"api_calls": 0}
+
+
 def test_a_refused_report_uses_none_of_the_commit(wire: Wire) -> None:
     committed(wire, enableCommitWithAdditionalUsageMetering=True)
     wire.report("committed", id="a", records={"api_calls": 600})

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from billing_mcp import money
 from sandbox.suger.wire import Wire
 
 BATCH = "/batchCreateUsageRecordGroups"
@@ -294,6 +295,13 @@ def test_groups_are_listed_newest_first_and_filtered(
     wire.report("on-aws", id="c", records={"api_calls": 3})
     wire.ask("DELETE", "/usageRecordGroup/a")
     assert ids(wire, **query) == found
+
+
+def test_a_filter_may_be_the_whole_meta_info(wire: Wire) -> None:
+    meta_info = wire.report("on-aws", id="a", records={"api_calls": 1}).body["metaInfo"]
+    assert ids(wire, metaInfo=money.to_json(meta_info).decode()) == ["a"]
+    other = meta_info | {"SkipValidation": True}
+    assert ids(wire, metaInfo=money.to_json(other).decode()) == []
 
 
 @pytest.mark.parametrize(
