@@ -17,8 +17,11 @@ that is raised is a crash: it is logged, and its text stays on the server.
 import re
 from typing import Any, ClassVar
 
-# Everything a terminal or a model could take for something else than text of one line.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
+# Everything a terminal or a model could take for something else than text of one line, and halves
+# of surrogate pairs, which cannot be sent.
+_CONTROL = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff]+"
+)
 UPSTREAM_TEXT_LIMIT = 500
 
 

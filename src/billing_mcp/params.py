@@ -21,7 +21,11 @@ from pydantic_core import PydanticCustomError
 
 from billing_mcp import errors, money
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+# For every text whose own bound is not lower. No argument of these tools is prose.
+LONGEST_TEXT = 4000
+
+# With halves of surrogate pairs, which Python's texts can hold but UTF-8 cannot.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 # Which tool shows the ids that an argument takes; used when the vendor knows no such id.
 FOUND_BY = {
@@ -46,22 +50,23 @@ def wrong(message: str) -> PydanticCustomError:
     return PydanticCustomError("wrong", "{message}", {"message": message})
 
 
-def _no_control(text: str) -> str:
+def printable(text: str) -> str:
+    """Text without control characters, of a length that a vendor could want."""
+    if len(text) > LONGEST_TEXT:
+        raise wrong(f"text of at most {LONGEST_TEXT} characters")
     if found := _CONTROL.search(text):
         raise wrong(f"text without control characters (found U+{ord(found[0]):04X})")
     return text
 
 
-def _one_line(text: str) -> str:
+def on_one_line(text: str) -> str:
     if "\n" in text or "\r" in text or "\t" in text:
         raise wrong("text on one line")
-    return _no_control(text)
+    return printable(text)
 
 
-Name = Annotated[str, AfterValidator(_one_line)]
+Name = Annotated[str, AfterValidator(on_one_line)]
 """Text on one line. Give it its own lengths: `Annotated[Name, Field(max_length=50)]`."""
-
-Text = Annotated[str, AfterValidator(_no_control)]
 
 
 def text(minimum: int, maximum: int, description: str | None = None) -> Any:
@@ -125,7 +130,10 @@ def _instant(value: Any) -> datetime:
         raise wrong("a UTC time such as 2026-11-20T12:00:00Z")
     if parsed.tzinfo is None:
         raise wrong("a time with its zone, such as 2026-11-20T12:00:00Z")
-    return parsed.astimezone(UTC)
+    try:
+        return parsed.astimezone(UTC)
+    except OverflowError as error:
+        raise wrong("a time that exists (in UTC this one lies outside all years)") from error
 
 
 Day = Annotated[date, PlainValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]

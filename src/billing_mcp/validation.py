@@ -58,7 +58,7 @@ def invalid_arguments(
             advice.append(f"Shape of {part}: {shape}")
     sentence = f"{shown}{rest}"
     return errors.InvalidRequest(
-        sentence + ("?" if shown.endswith("?") and not rest else "."),
+        sentence if sentence.endswith("?") else f"{sentence}.",
         field=problems[0][0] or None,
         next_step=" ".join(advice),
     )
@@ -73,13 +73,20 @@ def _problems(
         if detail["type"] == "extra_forbidden":
             yield where, _unknown(tool, model, loc)
             continue
-        template = _SENTENCES.get(detail["type"])
+        template = _sentence(detail["type"], detail["input"])
         if template is None:
             sentence = detail["msg"][:1].lower() + detail["msg"][1:]
         else:
             sentence = template.format_map(detail.get("ctx", {}))
         given = "" if detail["type"] == "missing" else _given(detail.get("input"))
         yield where, f"{where or 'the arguments'} {sentence}{given}"
+
+
+def _sentence(kind: str, given: object) -> str | None:
+    """Pydantic counts the characters of a text that a validator has seen as items."""
+    if kind in ("too_short", "too_long") and isinstance(given, str):
+        kind = f"string_{kind}"
+    return _SENTENCES.get(kind)
 
 
 def _is_branch(part: str | int) -> bool:
@@ -114,7 +121,7 @@ def _unknown(tool: str, model: type[BaseModel], loc: Sequence[str | int]) -> str
     place = f"{tool} has no argument" if not where else f"{where} has no field"
     near = nearest(wrong, known)
     hint = f"; did you mean {near[0]}?" if near else ""
-    takes = f" It takes {', '.join(known)}" if known else " It takes no arguments"
+    takes = f"; it takes {', '.join(known)}" if known else "; it takes no arguments"
     return f'{place} "{errors.one_line(wrong, _SHOWN_VALUE)}"{hint}{takes if not near else ""}'
 
 
