@@ -82,12 +82,20 @@ def test_after_a_wrong_step_the_story_is_over(capsys: pytest.CaptureFixture[str]
     assert "And then?" not in capsys.readouterr().out
 
 
-def test_what_a_step_remembers_can_be_used_by_a_later_one() -> None:
+def test_what_a_step_remembers_can_be_used_by_a_later_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     by_id = demo.Step(
         "And by id?",
         "get-customer",
         {"customerId": "{customer}"},
         {("id",): "{customer}", ("name",): "Acme Robotics"},
+        so="It is the same one.",
     )
 
     assert run_in_memory(WHO_IS_ACME, by_id) == 0
+
+    told = capsys.readouterr().out
+    assert "    > get-customer customerId=acme\n" in told
+    assert "    ✓ id: acme\n" in told
+    assert "    = It is the same one.\n" in told

@@ -234,7 +234,8 @@ async def _take(client: Client, step: Step, known: dict[str, str]) -> None:
     shown = " ".join(f"{name}={value}" for name, value in arguments.items())
     _say(f"    > {step.tool} {shown}")
     result = await client.call_tool(step.tool, arguments)
-    for line in _excerpt(result):
+    # Rows in full are JSON, of which a reader wants to see one.
+    for line in _excerpt(result, 2 if arguments.get("detail") == "full" else _MOST_LINES):
         _say(line)
     if result.is_error is not step.fails:
         raise Wrong("an error was expected" if step.fails else "the call failed")
@@ -279,7 +280,7 @@ def _at(value: Any, path: Path) -> Any:
     return value
 
 
-def _excerpt(result: CallToolResult) -> Iterator[str]:
+def _excerpt(result: CallToolResult, most: int) -> Iterator[str]:
     """The answer's text, cut to what fits a screen; a text of one line is given whole."""
     lines = [
         line
@@ -290,10 +291,10 @@ def _excerpt(result: CallToolResult) -> Iterator[str]:
     room = COLUMNS - len(_MARGIN)
     if len(lines) == 1:
         lines = textwrap.wrap(lines[0], room)
-    for line in lines[:_MOST_LINES]:
+    for line in lines[:most]:
         yield f"{_MARGIN}{line if len(line) <= room else f'{line[: room - 1]}…'}"
-    if len(lines) > _MOST_LINES:
-        yield f"{_MARGIN}… {len(lines) - _MOST_LINES} lines more"
+    if len(lines) > most:
+        yield f"{_MARGIN}… {len(lines) - most} lines more"
 
 
 def _say(text: str) -> None:
