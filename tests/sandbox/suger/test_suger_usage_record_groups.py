@@ -77,6 +77,22 @@ def test_the_id_may_be_spelled_as_in_the_vendor_s_own_example(wire: Wire) -> Non
     assert wire.report("on-aws", ID="once", records={"api_calls": 1}).body["id"] == "once"
 
 
+def test_nulls_and_what_a_caller_may_not_set_are_passed_over(wire: Wire) -> None:
+    answer = wire.report(
+        "on-aws",
+        id=None,
+        timestamp=None,
+        records={"api_calls": 1},
+        billableRecords=None,
+        metaInfo={"source": "LAGO", "SkipValidation": True},
+        status="REPORTED",
+    )
+    assert answer.status == 200
+    assert answer.body["status"] == "CREATED"
+    assert answer.body["metaInfo"]["source"] == "API"
+    assert answer.body["metaInfo"]["SkipValidation"] is False
+
+
 def test_a_dimension_may_be_called_by_its_name(wire: Wire) -> None:
     answer = wire.report("on-aws", records={"API calls": 3})
     assert (answer.status, answer.body["records"]) == (200, {"API calls": 3})
