@@ -294,3 +294,31 @@ def test_whatever_is_refused_and_retried_every_unit_is_reported_once(
         reported = sum(info["reportedRecords"].get("api_calls", 0) for info in accepted)
     assert reported + left_over == sum(quantity for quantity, _ in steps)
     assert 0 <= left_over < 1
+
+
+def test_dimensions_are_sent_in_alphabetical_order(wire: Wire) -> None:
+    wire.report("on-aws", records={"storage_gb": 1, "api_calls": 2})
+    wire.run_job()
+    records = wire.reports()[0]["info"]["awsMeteringRequest"]["UsageRecords"]
+    assert [record["Dimension"] for record in records] == ["api_calls", "storage_gb"]
+
+
+def test_every_write_leaves_its_effect(wire: Wire) -> None:
+    wire.metric("m", "SUM")
+    wire.ask("PATCH", "/billableMetric/m", {"name": "Renamed"})
+    wire.configure(partner="AWS")
+    for name in "ab":
+        wire.report("on-aws", id=name, records={"api_calls": 1})
+    wire.ask("DELETE", "/usageRecordGroup/b")
+    wire.run_job({"refuse": ["on-aws"]})  # nothing was applied: no effect
+    wire.ask("POST", "/usageRecordGroup/a/retry")
+    effects = wire.at("GET", "/control/effects").body["effects"]
+    assert [(effect["kind"], effect["id"]) for effect in effects] == [
+        ("billable-metric.created", "m"),
+        ("billable-metric.updated", "m"),
+        ("usage-metering-config.updated", "AWS"),
+        ("usage-record-group.reported", "a"),
+        ("usage-record-group.reported", "b"),
+        ("usage-record-group.deleted", "b"),
+        ("usage-record-group.retried", "a"),
+    ]
