@@ -130,7 +130,8 @@ def test_an_update_leaves_alone_what_it_does_not_name(wire: Wire) -> None:
 
 
 def test_a_metric_that_does_not_exist_is_not_found(wire: Wire) -> None:
-    assert wire.ask("GET", "/billableMetric/none").status == 404
+    answer = wire.ask("GET", "/billableMetric/none")
+    assert (answer.status, answer.body) == (404, "billable metric none not found")
     assert wire.ask("PATCH", "/billableMetric/none", {"name": "Renamed"}).status == 404
 
 

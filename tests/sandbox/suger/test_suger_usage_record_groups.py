@@ -215,6 +215,14 @@ def test_records_of_nothing_are_refused_unless_records_are_what_is_counted(
     assert wire.report("metric", billableRecords=[{"key": "bytes"}]).status == status
 
 
+def test_one_quantity_above_zero_is_enough(wire: Wire) -> None:
+    wire.entitle("metric", "buyer-aws", info=BILLABLE)
+    wire.metric("bytes", "SUM")
+    records = [{"key": "bytes", "quantity": 0}, {"key": "bytes", "quantity": 1}]
+    assert wire.report("metric", billableRecords=records).status == 200
+    assert wire.report("on-aws", records={"api_calls": 0, "storage_gb": 1}).status == 200
+
+
 def test_a_negative_billable_quantity_is_refused(wire: Wire) -> None:
     wire.entitle("metric", "buyer-aws", info=BILLABLE)
     wire.metric("bytes", "SUM")
