@@ -93,7 +93,15 @@ def test_a_body_of_a_mebibyte_is_read_and_a_larger_one_answers_413(ask: Asker) -
 
 @pytest.mark.parametrize(
     "body",
-    [b"{", b"\xff", b'{"id": NaN}', b"[" * 100_000, b'{"id": "\\ud800"}', b'{"id": 1e999999}'],
+    [
+        b"{",
+        b"\xff",
+        b"[" * 42 + b"]" * 42,
+        b'{"id": NaN}',
+        b"[" * 100_000,
+        b'{"id": "\\ud800"}',
+        b'{"id": 1e999999}',
+    ],
 )
 def test_a_body_that_is_not_json_answers_400(ask: Asker, body: bytes) -> None:
     response = ask.raw("POST", "/togai/customers", body)

@@ -22,6 +22,9 @@ Send = Callable[[Message], Awaitable[None]]
 # Ours: neither vendor documents its largest body. A hundred times a full batch of small events.
 LARGEST_BODY_BYTES = 1_048_576
 
+# Ours as well; the vendors' deepest body has less than a third of that.
+_DEEPEST_BODY = 40
+
 # Under this name `serve` hands the app a way to abort the connection, in the scope's state.
 ABORT = "abort_connection"
 
@@ -137,12 +140,28 @@ def _parsed(raw: bytes | None) -> Any:
         return ABSENT
     try:
         body = money.from_json(raw)
+        _check_depth(body)
         if b"\\u" in raw:
             # Half a surrogate pair can be written in JSON, but it is no text.
             money.to_json(body)
     except ValueError as error:
         raise Refusal(400, f"the body is not JSON: {error}") from error
     return body
+
+
+def _check_depth(body: Any) -> None:
+    """Raise `ValueError` for nesting that a handler might follow until its stack ends."""
+    level, depth = [body], 0
+    while level:
+        if depth > _DEEPEST_BODY:
+            raise ValueError(f"it is nested deeper than {_DEEPEST_BODY}")
+        depth += 1
+        inner = [value for value in level if isinstance(value, dict | list)]
+        level = [
+            item
+            for value in inner
+            for item in (value.values() if isinstance(value, dict) else value)
+        ]
 
 
 def _raw_path(scope: Scope) -> str:
