@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from billing_mcp import __version__
@@ -37,8 +37,6 @@ def parser() -> argparse.ArgumentParser:
         made.add_argument(
             variable.flag,
             metavar=variable.kind.upper(),
-            nargs="?" if variable.kind == "boolean" else None,
-            const="true" if variable.kind == "boolean" else None,
             help=f"{variable.meaning} [{variable.variable}; default: {variable.default}]",
         )
     made.add_argument("--json", action="store_true", help="tools: print JSON")
@@ -54,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         # A Windows console's code page would break on the first dash.
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
-    options = parser().parse_args(arguments)
+    options = parser().parse_args(list(_spelled_out(arguments)))
     try:
         settings = from_environ(os.environ, _flags(options))
         logging.basicConfig(
@@ -68,6 +66,14 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+
+
+def _spelled_out(arguments: Sequence[str]) -> Iterator[str]:
+    """A boolean flag that stands alone means true; the verb that may follow it is not its value."""
+    booleans = {variable.flag for variable in VARIABLES if variable.kind == "boolean"}
+    for argument, following in zip(arguments, (*arguments[1:], "-"), strict=True):
+        alone = following in VERBS or following.startswith("-")
+        yield f"{argument}=true" if argument in booleans and alone else argument
 
 
 def _flags(options: argparse.Namespace) -> dict[str, str]:
@@ -98,7 +104,7 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
             from billing_mcp.http.app import serve
 
             gc.enable()
-            serve(settings)
+            serve(settings, ready=lambda address: print(f"MCP {address}", flush=True))
         case "sandbox":
             return _sandbox(settings, options.port)
         case "demo":

@@ -7,7 +7,7 @@ from contextlib import aclosing
 import anyio
 
 from billing_mcp.catalog import Catalog
-from billing_mcp.config import VARIABLES, Settings, Vendor
+from billing_mcp.config import VARIABLES, Settings, SettingsError, Vendor
 from billing_mcp.tenants import VENDOR_NAMES, Caller, Tenant
 
 # One cheap read for each vendor: it needs the network, the key and the right to read.
@@ -46,6 +46,12 @@ async def findings(settings: Settings) -> AsyncGenerator[tuple[bool, str], None]
     if settings.tenant.sandboxed:
         yield True, "no vendor key is set: both vendors are the embedded sandbox, data is invented"
     tenant = Tenant(settings.tenant, settings)
+    try:
+        if settings.tenant.sandboxed:
+            _ = tenant.sandbox
+    except SettingsError as error:
+        yield False, str(error)
+        return
     try:
         for vendor in PROBES:
             if settings.tenant.has(vendor):

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from billing_mcp import errors
-from billing_mcp.config import Credential, Environment, Settings, TenantSettings, Vendor
+from billing_mcp.config import (
+    Credential,
+    Environment,
+    Settings,
+    SettingsError,
+    TenantSettings,
+    Vendor,
+)
 from billing_mcp.connection import Connection
 from billing_mcp.upstream import Progress
 
@@ -68,20 +75,32 @@ class Tenant:
 
     @property
     def sandbox(self) -> "Sandbox":
-        """The embedded vendors of a tenant without keys."""
-        if self._sandbox is None:
-            from billing_mcp.sandbox import SandboxSettings, open_sandbox
+        """The embedded vendors of a tenant without keys.
 
-            self._sandbox = open_sandbox(
-                SandboxSettings(data=self.server.sandbox_data, now=self.server.sandbox_now)
-            )
+        Raises `SettingsError` when their data file cannot be used.
+        """
+        if self._sandbox is None:
+            from billing_mcp.sandbox import SandboxSettings, UnusableDataFile, open_sandbox
+
+            try:
+                self._sandbox = open_sandbox(
+                    SandboxSettings(data=self.server.sandbox_data, now=self.server.sandbox_now)
+                )
+            except UnusableDataFile as error:
+                raise SettingsError(str(error)) from error
         return self._sandbox
 
     def sandbox_time(self) -> datetime:
-        """The time the embedded vendors show, without opening them when they are not yet open."""
-        from billing_mcp.sandbox import stored_time
+        """The time the embedded vendors show, without opening them when they are not yet open.
 
-        return stored_time(self.server.sandbox_data, self.server.sandbox_now)
+        Raises `SettingsError` when their data file cannot be used.
+        """
+        from billing_mcp.sandbox import UnusableDataFile, stored_time
+
+        try:
+            return stored_time(self.server.sandbox_data, self.server.sandbox_now)
+        except UnusableDataFile as error:
+            raise SettingsError(str(error)) from error
 
     async def close(self) -> None:
         for connection in self._connections.values():

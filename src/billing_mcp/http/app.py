@@ -1,5 +1,8 @@
 """Streamable HTTP: MCP at /mcp, stateless, on loopback until callers can be told apart."""
 
+import socket
+from collections.abc import Callable
+
 import uvicorn
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
@@ -35,18 +38,32 @@ def app(settings: Settings, server: BillingServer | None = None) -> Starlette:
     )
 
 
-def serve(settings: Settings) -> None:
-    """Serve until a signal. Raises `SettingsError` for an address that others can reach."""
-    if not is_loopback(settings.http_host):
+def serve(settings: Settings, ready: Callable[[str], None] | None = None) -> None:
+    """Serve until a signal; `ready` is told the address once the port is open.
+
+    Raises `SettingsError` for an address that others can reach, or a port that is taken.
+    """
+    host, port = settings.http_host, settings.http_port
+    if not is_loopback(host):
         raise SettingsError(
-            f"http listens on loopback only, not on {settings.http_host}: callers are not "
+            f"http listens on loopback only, not on {host}: callers are not "
             "authenticated yet, and anyone who reaches the port could use your vendor keys."
         )
-    uvicorn.run(
-        app(settings),
-        host=settings.http_host,
-        port=settings.http_port,
-        log_level=settings.log_level.lower(),
-        access_log=False,
-        timeout_graceful_shutdown=settings.upstream_timeout,
+    served = uvicorn.Server(
+        uvicorn.Config(
+            app(settings),
+            log_level=settings.log_level.lower(),
+            access_log=False,
+            timeout_graceful_shutdown=settings.upstream_timeout,
+        )
     )
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host.strip("[]"), port), family=family)
+    except OSError as error:
+        raise SettingsError(f"Port {port} of {host} cannot be opened: {error}.") from error
+    with listener:
+        if ready is not None:
+            shown = f"[{host.strip('[]')}]" if family == socket.AF_INET6 else host
+            ready(f"http://{shown}:{listener.getsockname()[1]}/mcp")
+        served.run(sockets=[listener])
