@@ -177,11 +177,7 @@ def _uuid(value: Any) -> str:
 
 
 OperationId = Annotated[
-    str,
-    PlainValidator(_uuid),
-    WithJsonSchema(
-        {"type": "string", "format": "uuid", "description": "Same id: same write, done once"}
-    ),
+    str, PlainValidator(_uuid), WithJsonSchema({"type": "string", "format": "uuid"})
 ]
 
 

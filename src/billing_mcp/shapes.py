@@ -15,6 +15,8 @@ from billing_mcp.upstream import Handle
 
 DETAIL = (Annotated[Detail, Field()], "concise")
 OPERATION_ID = (OperationId | None, None)
+# Only where the vendor dedupes by it is this true.
+DEDUPED_ID = (Annotated[OperationId | None, Field(description="Same id: done only once")], None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def shape_of(declaration: Declaration) -> Shape:
         for parameter in parameters
     }
     if declaration.write is not None:
-        fields["operationId"] = OPERATION_ID
+        fields["operationId"] = DEDUPED_ID if declaration.write.key else OPERATION_ID
     if _has_detail(signature.return_annotation):
         fields["detail"] = DETAIL
     arguments = create_model(

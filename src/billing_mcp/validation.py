@@ -78,7 +78,9 @@ def _problems(
             sentence = detail["msg"][:1].lower() + detail["msg"][1:]
         else:
             sentence = template.format_map(detail.get("ctx", {}))
-        given = "" if detail["type"] == "missing" else _given(detail.get("input"))
+        # What a check of several fields says is about their values, not about "an object".
+        told = detail["type"] == "missing" or isinstance(detail.get("input"), dict | list | BaseModel)
+        given = "" if told and detail["type"] in ("missing", "wrong") else _given(detail["input"])
         yield where, f"{where or 'the arguments'} {sentence}{given}"
 
 
