@@ -26,6 +26,9 @@ ANSWER_LIMIT_BYTES = 100_000
 
 _TOKEN = re.compile(r"[\w.@:+/#$%-]+")
 
+# What JSON leaves as it is, but a reader may take for the end of a line or another order of words.
+_INVISIBLE = re.compile(r"[\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+
 
 class Result(BaseModel):
     """A thing the vendor answers with: the fields we promise are declared, others pass through.
@@ -64,8 +67,10 @@ class Page(Result, Generic[Row]):
         return {}
 
     def cut(self, rows: int, arguments: Mapping[str, Any]) -> Self:
-        """The page shortened to its first rows, with the way to the others."""
-        raise NotImplementedError
+        """The page shortened to its first rows, with the way to the others if there is one."""
+        _ = arguments
+        note = f"Only the first {rows} of {len(self.data)} rows fit; the vendor does not page them."
+        return self.model_copy(update={"data": self.data[:rows], "note": note})
 
 
 class TokenPage(Page[Row], Generic[Row]):
@@ -136,7 +141,7 @@ class Outcome:
 
     @property
     def is_error(self) -> bool:
-        return "error" in self.structured
+        return self.status >= 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +166,13 @@ def success(
 ) -> Outcome:
     if isinstance(result, Page):
         return _listed(result, detail, envelope, arguments)
-    structured = envelope.head() | values(result)
+    found = values(result)
     if result.long and detail == "concise":
-        structured = envelope.head() | pick(values(result), result.concise)
-    structured = _bounded(structured)
-    return Outcome(structured, "\n".join(_lines(structured)))
+        found = pick(found, result.concise)
+    # The head first for a reader, and last because what it says is ours and not the vendor's.
+    head = envelope.head()
+    structured = head | _bounded(found) | head
+    return Outcome(structured, _visible("\n".join(_lines(structured))))
 
 
 def failure(error: errors.BillingError, envelope: Envelope) -> Outcome:
@@ -186,13 +193,17 @@ def _listed(
         concise = kind.concise
         rows = [pick(row, concise, kind.ordinary) for row in rows] if concise else rows
     kept = _that_fit(rows)
-    if kept < len(rows):
+    is_cut = kept < len(rows)
+    if is_cut:
         page, rows = page.cut(kept, arguments), rows[:kept]
+    if kept == 1:
+        rows = [_bounded(row) for row in rows]
     more = page.more()
-    structured = envelope.head() | {"data": rows, "count": len(rows), "hasMore": bool(more)} | more
+    has_more = is_cut or bool(more)
+    structured = envelope.head() | {"data": rows, "count": len(rows), "hasMore": has_more} | more
     if page.note:
         structured["note"] = page.note
-    return Outcome(structured, "\n".join(_table(structured, concise)))
+    return Outcome(structured, _visible("\n".join(_table(structured, concise))))
 
 
 def _that_fit(rows: Sequence[Any]) -> int:
@@ -282,6 +293,11 @@ def shown(value: Any) -> str:
     return "" if value is None else compact(value)
 
 
+def _visible(text: str) -> str:
+    """Text whose invisible characters are written out, as JSON may write them."""
+    return _INVISIBLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def _lines(structured: Mapping[str, Any]) -> Iterator[str]:
     for name, value in structured.items():
         yield f"{shown(name)}: {shown(value)}"
@@ -291,7 +307,7 @@ def _table(structured: Mapping[str, Any], concise: Sequence[str]) -> Iterator[st
     rows = structured["data"]
     head = [f"{len(rows)} rows" if len(rows) != 1 else "1 row", str(structured["environment"])]
     head.extend(
-        f"more: call again with {name}={structured[name]}"
+        f"more: the same call with {name}={structured[name]}"
         for name in ("nextToken", "nextOffset")
         if name in structured
     )
