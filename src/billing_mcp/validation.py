@@ -79,8 +79,8 @@ def _problems(
         else:
             sentence = template.format_map(detail.get("ctx", {}))
         # What a check of several fields says is about their values, not about "an object".
-        told = detail["type"] == "missing" or isinstance(detail.get("input"), dict | list | BaseModel)
-        given = "" if told and detail["type"] in ("missing", "wrong") else _given(detail["input"])
+        whole = detail["type"] == "wrong" and isinstance(detail["input"], dict | list | BaseModel)
+        given = "" if whole or detail["type"] == "missing" else _given(detail["input"])
         yield where, f"{where or 'the arguments'} {sentence}{given}"
 
 
