@@ -79,6 +79,7 @@ def test_a_method_the_path_does_not_have_answers_405_with_those_it_has(ask: Aske
 
 def test_a_path_the_vendor_does_not_have_answers_404(ask: Asker) -> None:
     assert ask.togai("GET", "/customers/acme/accounts").status == 404
+    assert ask.togai("GET", "/customers/").status == 404
     assert ask.at("GET", "/other/customers").status == 404
 
 

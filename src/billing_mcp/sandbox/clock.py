@@ -27,9 +27,7 @@ def written(moment: datetime) -> str:
 
     Its width is fixed, so comparing texts compares times. Milliseconds; the rest is cut.
     """
-    utc = moment.astimezone(UTC)
-    # Years before 1000 come without their leading zeros on some systems.
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03}Z".zfill(24)
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def shown(moment: datetime) -> str:

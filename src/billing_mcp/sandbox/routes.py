@@ -1,7 +1,7 @@
 """Which handler answers a path, and whether a path nobody answers is one of the vendor's at all."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 
 from billing_mcp.sandbox.call import Handler, Refusal, Resource
@@ -17,12 +17,6 @@ class Route:
     method: str
     template: Segments
     handler: Handler | None
-
-    def matches(self, segments: Segments) -> bool:
-        return len(segments) == len(self.template) and all(
-            is_parameter(part) or part == segment
-            for part, segment in zip(self.template, segments, strict=True)
-        )
 
     def parameters(self, segments: Segments) -> dict[str, str]:
         return {
@@ -40,6 +34,33 @@ def is_parameter(part: str) -> bool:
     return part.startswith("{")
 
 
+@dataclass(slots=True)
+class _Branch:
+    """The routes whose templates begin alike, by their next part; a parameter's is under ""."""
+
+    routes: list[Route] = field(default_factory=list)
+    branches: dict[str, "_Branch"] = field(default_factory=dict)
+
+    def add(self, route: Route) -> None:
+        branch = self
+        for part in route.template:
+            key = "" if is_parameter(part) else part
+            branch = branch.branches.setdefault(key, _Branch())
+        branch.routes.append(route)
+
+    def matching(self, segments: Segments) -> list[Route]:
+        """Literal parts win over parameters, the earlier ones first."""
+        if not segments:
+            return self.routes
+        keys = (segments[0], "") if segments[0] else ()
+        return [
+            route
+            for key in keys
+            if key in self.branches
+            for route in self.branches[key].matching(segments[1:])
+        ]
+
+
 class RouteTable:
     """The operations of one vendor, imitated or not."""
 
@@ -49,18 +70,14 @@ class RouteTable:
             for resource in resources
             for method, path, handler in resource.routes
         ]
-        # Literal segments win over parameters, and what is imitated over what is only known.
-        self._routes = sorted(
-            [*imitated, *vendor_operations],
-            key=lambda route: (
-                [is_parameter(part) for part in route.template],
-                route.handler is None,
-            ),
-        )
+        self._routes = [*imitated, *vendor_operations]
+        self._root = _Branch()
+        for route in self._routes:
+            self._root.add(route)
 
     def find(self, method: str, segments: Segments) -> tuple[Handler, Mapping[str, str]]:
         """The handler and its path parameters. Refuses with 501, 405 or 404."""
-        candidates = [route for route in self._routes if route.matches(segments)]
+        candidates = self._root.matching(segments)
         for route in candidates:
             if route.method == method and route.handler is not None:
                 return route.handler, route.parameters(segments)
