@@ -40,7 +40,7 @@ class Listed:
         self.page = page
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        asked = dict(parse_qsl(scope["query_string"].decode()))
+        asked: dict[str, str] = dict(parse_qsl(scope["query_string"].decode()))
         start = int(asked.get("nextToken", asked.get("offset", "0")).removeprefix("after"))
         end = start + self.page
         found: dict[str, Any] = {"data": self.rows[start:end]}

@@ -120,7 +120,8 @@ class Connection:
         return self._lanes[-1]
 
     def _client(self) -> httpx2.AsyncClient:
-        if self._ssl is None:
+        # One for all lanes, because it takes longer than a call; an embedded vendor needs none.
+        if self._ssl is None and self.application is None:
             self._ssl = httpx2.create_ssl_context()
         return httpx2.AsyncClient(
             headers={
@@ -133,7 +134,7 @@ class Connection:
             timeout=httpx2.Timeout(self.timeout_s, connect=CONNECT_TIMEOUT_S),
             transport=self.application and httpx2.ASGITransport(self.application),
             trust_env=self.application is None,
-            verify=self._ssl,
+            verify=self._ssl or True,
         )
 
     async def close(self) -> None:
