@@ -17,6 +17,19 @@ from billing_mcp.sandbox.togai.paging import Listing, page
 
 resource = Resource()
 
+# Ours: who sends the invoices. The vendor keeps it with the organisation that a key belongs to.
+SELLER = {
+    "businessName": "Northbeam Cloud",
+    "address": {
+        "line1": "2 Signal Hill",
+        "postalCode": "97205",
+        "city": "Portland",
+        "state": "OR",
+        "country": "US",
+    },
+    "primaryEmail": "billing@northbeam.example",
+}
+
 STATUSES = (
     *("DRAFT", "DUE", "PAID", "VOID", "UN_COLLECTIBLE", "REFUND_INITIATED"),
     *("REFUND_COMPLETED", "MERGED", "PARTIALLY_PAID"),
@@ -164,6 +177,7 @@ def _details(request: Call, account: Row, price_plan_id: str | None) -> dict[str
             "primaryEmail": account["primary_email"] or customer["primary_email"],
         },
         pricePlanName=plan and plan["name"],
+        organization=SELLER,
     )
 
 
