@@ -102,7 +102,7 @@ def test_every_verb_that_is_named_exists(document: str) -> None:
 
 def test_every_verb_but_the_default_is_explained() -> None:
     named = set(re.findall(r"billing-mcp ([a-z]+)", README))
-    assert set(VERBS) - {"stdio"} <= named | {"tools"}
+    assert set(VERBS) - {"stdio"} <= named
 
 
 def test_every_kind_of_error_is_explained() -> None:
