@@ -248,6 +248,13 @@ class Handle:
                 readable = False
         if readable and (status < 300 or status in request.accept):
             return Answer(status, body, number)
+        if status < 400 and exchange.content is None:
+            # Asked again it would be as long.
+            error = errors.Unavailable(
+                f"{self.vendor} answered HTTP {status} with more than can be read.",
+                next_step="Ask for less, for example with a smaller pageSize or limit.",
+            )
+            return _Failure(error, repeatable=False, ambiguous=True)
         if status < 400:
             garbled = f"{self.vendor} answered HTTP {status} with something that is not its JSON."
             return _Failure(
