@@ -1,0 +1,64 @@
+"""The tree of an invoice's lines, from the grand total down to the slabs, in the vendor's types."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from fractions import Fraction
+
+from billing_mcp.rating.credits import CreditUse
+from billing_mcp.rating.cycle_charges import CycleCharges
+from billing_mcp.rating.lines import Line, leaf, parent
+
+
+def invoice_tree(charges: CycleCharges, credit_use: CreditUse, plan_name: str) -> Line:
+    """The invoice of a cycle: its plan, the next cycle's fees in advance, less credits.
+
+    `credit_use` is what `apply_credits` made of `charges.lines`.
+    """
+    currency = charges.currency
+    plan_parts = [parent("SUB_TOTAL_AMOUNT", "Subtotal", charges.cards, currency)]
+    if charges.true_up is not None:
+        plan_parts.append(charges.true_up)
+    gross = [parent("PRICE_PLAN_AMOUNT", plan_name, plan_parts, currency)]
+    if charges.advance:
+        gross.append(_advanced(charges.advance, currency))
+    return _total(gross, credit_use, currency)
+
+
+def advance_tree(lines: Sequence[Line], credit_use: CreditUse, currency: str) -> Line:
+    """An invoice of fees in advance alone, as an association begins with."""
+    return _total([_advanced(lines, currency)], credit_use, currency)
+
+
+def custom_tree(lines: Sequence[Line], credit_use: CreditUse, currency: str) -> Line:
+    """An invoice of lines that somebody wrote."""
+    return _total(lines, credit_use, currency)
+
+
+def custom_value(description: str, value: Decimal, currency: str) -> Line:
+    """A line of a custom invoice that was given its value."""
+    return leaf("CUSTOM_AMOUNT", description, Fraction(value), currency)
+
+
+def custom_quantity(description: str, quantity: Decimal, rate: Decimal, currency: str) -> Line:
+    """A line of a custom invoice that was given a quantity and the value of each."""
+    units = Fraction(quantity)
+    exact = units * Fraction(rate)
+    return leaf("CUSTOM_AMOUNT", description, exact, currency, quantity=units, rate=rate)
+
+
+def _advanced(lines: Sequence[Line], currency: str) -> Line:
+    return parent("TOTAL_ADVANCED_FEES", "Fees in advance", lines, currency)
+
+
+def _total(gross: Sequence[Line], credit_use: CreditUse, currency: str) -> Line:
+    """Net is gross less credits; without taxes the totals above it are the same."""
+    parts = [parent("GROSS_AMOUNT", "Gross", gross, currency)]
+    used = [
+        leaf("SUB_CREDITS", "Credit", -Fraction(amount), currency, source=credit_id)
+        for credit_id, amount in credit_use.by_credit().items()
+    ]
+    if used:
+        parts.append(parent("TOTAL_CREDITS", "Credits", used, currency))
+    net = parent("NET_AMOUNT", "Total amount due", parts, currency)
+    whole = parent("TOTAL_AMOUNT", "Total", [net], currency)
+    return parent("GRAND_TOTAL_AMOUNT", "Grand total", [whole], currency)
