@@ -58,23 +58,26 @@ async def list_accounts(
     """List accounts, of one customer or of all: what is billed, in which currency. Rows without
     status are ACTIVE."""
     filters = {
-        "account_id": accountId,
-        "customer_id": customerId,
+        "accountId": accountId,
+        "customerId": customerId,
         "status": status,
-        "invoice_currency": invoiceCurrency,
+        "invoiceCurrency": invoiceCurrency,
     }
-    used = frozenset(name for name, value in filters.items() if value is not None)
-    if len(used) > 1 and used != {"customer_id", "status"}:
+    used = [name for name, value in filters.items() if value is not None]
+    if len(used) > 1 and used != ["customerId", "status"]:
         raise InvalidRequest(
-            "These filters cannot be combined; nothing was sent.",
-            field="status" if status else "invoiceCurrency",
+            f"{' and '.join(used)} cannot be combined; nothing was sent.",
+            field=used[-1],
             next_step="Give one of customerId, accountId, status, invoiceCurrency, or customerId "
             "with status.",
         )
     return await togai.fetch(
         TokenPage[Account],
         query={
-            **filters,
+            "account_id": accountId,
+            "customer_id": customerId,
+            "status": status,
+            "invoice_currency": invoiceCurrency,
             "_search": search,
             "_sort": sort,
             "pageSize": pageSize,
