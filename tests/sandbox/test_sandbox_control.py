@@ -104,3 +104,48 @@ def test_a_malformed_reset_changes_nothing(ask: Asker) -> None:
 
     assert ask.at("POST", "/control/reset", {"demo": "no"}).status == 400
     assert ask.done("GET", "/customers/acme")["id"] == "acme"
+
+
+def test_settings_can_be_changed_while_it_runs(ask: Asker) -> None:
+    ask.done("POST", "/customers", CUSTOMER)
+    assert ask.control("GET", "/settings") == {
+        "quotas": False,
+        "repeatedCreditKey": "original",
+        "batchLimit": 500,
+    }
+    grant(ask, "once", "2027-01-01")
+    grant(ask, "once", "2027-01-01")
+
+    ask.control("PUT", "/settings", {"repeatedCreditKey": "refuse", "batchLimit": 1})
+
+    refused = ask.togai(
+        "POST",
+        "/credits",
+        {
+            "creditRequests": [
+                {
+                    "accountId": "main",
+                    "purpose": "PROMOTION",
+                    "effectiveFrom": "2026-11-20",
+                    "creditAmount": 5,
+                    "priority": 1,
+                    "idempotencyKey": "once",
+                }
+            ]
+        },
+    )
+    event: dict[str, object] = {
+        "schemaName": "s",
+        "timestamp": "2026-11-20T00:00:00Z",
+        "accountId": "main",
+    }
+    events = [{**event, "id": name, "attributes": [], "dimensions": {}} for name in ("a", "b")]
+    assert refused.status == 400
+    assert ask.togai("POST", "/ingestBatch", {"events": events}).status == 400
+    assert ask.togai("POST", "/ingestBatch", {"events": events[:1]}).status == 202
+
+
+def test_a_setting_that_does_not_exist_or_has_no_such_value_is_refused(ask: Asker) -> None:
+    assert ask.at("PUT", "/control/settings", {"quota": True}).status == 400
+    assert ask.at("PUT", "/control/settings", {"repeatedCreditKey": "ignore"}).status == 400
+    assert ask.at("PUT", "/control/settings", {"batchLimit": 1001}).status == 400

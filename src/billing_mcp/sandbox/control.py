@@ -1,16 +1,17 @@
 """The sandbox's own controls under /control: clock, jobs, faults, effects and reset."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from billing_mcp.sandbox import call, clock
 from billing_mcp.sandbox.backend import Backend
-from billing_mcp.sandbox.call import ABSENT, Refusal, Reply
+from billing_mcp.sandbox.call import ABSENT, Refusal, Reply, SandboxSettings
 from billing_mcp.sandbox.faults import Faults
 from billing_mcp.sandbox.routes import Segments
 
 _EFFECTS_SHOWN = 10_000
+REPEATED_KEYS = ("original", "refuse")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +34,15 @@ def answer(backend: Backend, faults: Faults, request: Request) -> Reply:
             return _move_clock(backend, body)
         case ("POST", "jobs", name):
             return backend.run_job(name, body)
-        case ("GET", "faults"):
-            return Reply(faults.shown())
-        case ("PUT", "faults"):
-            faults.replace(body)
-            return Reply(faults.shown())
-        case ("DELETE", "faults"):
-            faults.clear()
-            return Reply(faults.shown())
+        case ("GET" | "PUT" | "DELETE", "faults"):
+            return _set_faults(faults, request)
         case ("GET", "effects"):
             return _effects(backend, request.query)
+        case ("GET", "settings"):
+            return Reply(_shown(backend.settings))
+        case ("PUT", "settings"):
+            backend.settings = _changed(backend.settings, body)
+            return Reply(_shown(backend.settings))
         case ("POST", "reset"):
             return _reset(backend, faults, body)
     raise Refusal(
@@ -52,7 +52,7 @@ def answer(backend: Backend, faults: Faults, request: Request) -> Reply:
 
 _CONTROLS = (
     "there are GET and POST clock, POST jobs/{name}, GET, PUT and DELETE faults,"
-    " GET effects, POST reset"
+    " GET effects, GET and PUT settings, POST reset"
 )
 
 
@@ -80,6 +80,38 @@ def _effects(backend: Backend, query: Mapping[str, str]) -> Reply:
         f"{sql} order by number limit ?", (*(query[name] for name in conditions), _EFFECTS_SHOWN)
     )
     return Reply({"effects": [dict(row) for row in rows]})
+
+
+def _set_faults(faults: Faults, request: Request) -> Reply:
+    if request.method == "PUT":
+        faults.replace(request.body)
+    elif request.method == "DELETE":
+        faults.clear()
+    return Reply(faults.shown())
+
+
+def _shown(settings: SandboxSettings) -> dict[str, Any]:
+    return {
+        "quotas": settings.quotas,
+        "repeatedCreditKey": settings.repeated_credit_key,
+        "batchLimit": settings.batch_limit,
+    }
+
+
+def _changed(settings: SandboxSettings, body: Any) -> SandboxSettings:
+    """Where the vendors' behaviour is optional or unknown, it can be chosen while running."""
+    wish = call.closed(body, tuple(_shown(settings)))
+    repeated = call.one_of(
+        wish, "repeatedCreditKey", REPEATED_KEYS, default=settings.repeated_credit_key
+    )
+    return replace(
+        settings,
+        quotas=call.flag(wish, "quotas", default=settings.quotas),
+        repeated_credit_key="refuse" if repeated == "refuse" else "original",
+        batch_limit=call.whole(
+            wish, "batchLimit", minimum=1, maximum=1000, default=settings.batch_limit
+        ),
+    )
 
 
 def _reset(backend: Backend, faults: Faults, body: Any) -> Reply:
