@@ -40,6 +40,7 @@ FIND_OUT = "Do not repeat it before you know: get-customer shows"
         (UNKEYED, b"", "outcome-unknown", "the whole answer"),
         (KEYED, {"credits": [{"id": "c", "accountId": 5}]}, "outcome-unknown", "credits.0.account"),
         (KEYED, {"credits": {}}, "outcome-unknown", "credits"),
+        (KEYED, {"credits": []}, "outcome-unknown", "credits"),
     ],
 )
 async def test_an_answer_with_a_wrong_type_is_no_answer_and_a_write_is_not_called_failed(

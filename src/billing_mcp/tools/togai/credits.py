@@ -58,7 +58,7 @@ class Credit(Result):
 class Granted(Result):
     """The vendor's answer to a grant: one credit for each request."""
 
-    credits: list[Credit]
+    credits: Annotated[list[Credit], Field(min_length=1)]
 
 
 @toolset.tool(READ, "GET /credits")
@@ -142,19 +142,34 @@ async def grant_credit(
 
 
 async def _granted_before(togai: Togai, accountId: str, refused: Answer) -> Credit:
-    """The credit this operation made at an earlier try. Raises the refusal if there is none."""
-    repeated = togai.operation_given or refused.attempts > 1
+    """The credit this operation made at an earlier try.
+
+    Raises the refusal if there is none, `OutcomeUnknown` if that cannot be seen.
+    """
+    refusal = togai.refusal(refused)
+    if not togai.operation_given and refused.attempts == 1:
+        raise refusal
     query: dict[str, Any] = {"account_id": accountId, "pageSize": 50}
-    for _ in range(PAGES_SEARCHED if repeated else 0):
-        page = await togai.fetch(TokenPage[Credit], route="GET /credits", query=query)
+    unseen = f"it is not among the account's first {PAGES_SEARCHED * 50} credits."
+    for _ in range(PAGES_SEARCHED):
+        try:
+            page = await togai.fetch(TokenPage[Credit], route="GET /credits", query=query)
+        except errors.BillingError as error:
+            # As it is, it would say that nothing was changed.
+            unseen = error.message
+            break
         for credit in page.data:
             if credit.idempotencyKey == togai.operation_id:
                 togai.mark_replayed()
                 return credit
         if not page.nextToken:
-            break
+            raise refusal
         query = {"nextToken": page.nextToken}
-    raise togai.refusal(refused)
+    raise errors.OutcomeUnknown(
+        f"{refusal.message} Whether an earlier try was granted could not be seen: {unseen}",
+        next_step=f"Call grant-credit again with operationId {togai.operation_id} and the same "
+        "arguments: it cannot be applied twice.",
+    )
 
 
 def _require_same(
