@@ -163,10 +163,13 @@ def _interrupted(
     if not done:
         return error
     accepted = sum(1 for event in done if event.outcome == "accepted")
+    # The index is part of an id that we gave, so an event keeps its place.
+    first = "Correct the event without moving any, then call"
+    again = first if isinstance(error, errors.InvalidRequest) else "Call"
     return type(error)(
         f"{error.message} {accepted} of {total} events were accepted before that.",
         field=error.field,
         retry_after_seconds=error.retry_after_seconds,
-        next_step=f"Call ingest-events again with operationId {togai.operation_id} and the same "
+        next_step=f"{again} ingest-events again with operationId {togai.operation_id} and the same "
         "events: those accepted are not counted twice.",
     )
