@@ -20,7 +20,7 @@ def using(units: str, **given: Any) -> dict[str, Any]:
     return {"body": {"event": event(attributes=attributes, **given)}}
 
 
-async def left(world: World, client: Client) -> tuple[Decimal, Decimal]:
+async def left(world: World, client: Client) -> tuple[Decimal | int, Decimal | int]:
     """The balance, and the overage that was used."""
     arguments = {"accountId": "harbor-main", "featureId": world.answers}
     found = facts(await client.call_tool("get-feature-credits-balance", arguments))
