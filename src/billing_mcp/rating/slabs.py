@@ -51,7 +51,7 @@ def _parts(rate_plan: RatePlan, quantity: Fraction) -> Iterator[tuple[Slab, Frac
         for slab in reached[-1:]:
             yield slab, quantity
         return
-    ends = [*(Fraction(slab.start_after) for slab in reached[1:]), quantity]
+    ends = [*(Fraction(slab.start_after) for slab in reached), quantity][1:]
     for slab, end in zip(reached, ends, strict=True):
         yield slab, end - Fraction(slab.start_after)
 
