@@ -246,3 +246,29 @@ def test_a_prepaid_grant_is_not_imitated(ask: Asker) -> None:
     }
 
     assert ask.togai("POST", "/accounts/main/price_plans", body).status == 501
+
+
+def test_a_grant_waits_for_the_cycle_of_its_offset(ask: Asker) -> None:
+    account(ask)
+    schema(ask)
+    feature_id = feature(ask)
+    card = granting(feature_id, 100, recurrenceConfig={"interval": 1, "offset": 1})
+    associate(ask, plan(ask, billingEntitlementRateCards=[card]))
+
+    before = entries(ask, feature_id)
+    ask.control("POST", "/clock", {"advance": "P1M"})
+
+    assert before == []
+    assert entries(ask, feature_id) == [("2026-12-01$PRICE_PLAN", "ACTIVE", 100)]
+
+
+def test_what_is_granted_lasts_no_longer_than_its_schedule(ask: Asker) -> None:
+    account(ask)
+    schema(ask)
+    feature_id = feature(ask)
+    card = granting(feature_id, 100, until="P3M")
+    associate(ask, plan(ask, billingEntitlementRateCards=[card]), "2026-11-01", "2026-12-15")
+
+    (entry,) = ask.done("GET", f"/accounts/main/features/{feature_id}/entries")["data"]
+
+    assert entry["effectiveUntil"] == "2026-12-15T00:00:00.000Z"
