@@ -218,7 +218,13 @@ def _base_url(name: str, text: str) -> str:
         port = url.port  # raises ValueError when it is not a number
     except ValueError as error:
         raise SettingsError(f"{name} is not a URL: {text!r}.") from error
-    if url.username or url.password or url.query or url.fragment or not url.hostname:
+    if url.username is not None or url.password is not None:
+        # Not shown, because it may hold a password.
+        raise SettingsError(f"{name} must hold no user and no password.")
+    # `urlsplit` drops line ends and tabs without a word.
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise SettingsError(f"{name} is not a URL: {text!r}.")
+    if url.query or url.fragment or not url.hostname:
         raise SettingsError(f"{name} must be a plain base URL such as {TOGAI_URL}, not {text!r}.")
     if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.hostname)):
         raise SettingsError(f"{name} must be https, or http on loopback; {text!r} leaks the key.")
@@ -271,6 +277,6 @@ def _integer(variable: Variable, text: str) -> int:
 def _time(text: str) -> datetime:
     try:
         time = datetime.fromisoformat(text)
-    except ValueError as error:
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise ValueError("use a UTC time such as 2026-11-20T12:00:00Z") from error
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
