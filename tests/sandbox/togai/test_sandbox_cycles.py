@@ -51,6 +51,12 @@ def test_a_cycle_begins_at_its_offset(
     assert cycle(config(interval, day, month), at(moment)) == expected
 
 
+def test_the_first_instant_of_a_cycle_belongs_to_it() -> None:
+    midnight = datetime(2026, 11, 1, tzinfo=UTC)
+
+    assert cycle(config("MONTHLY", "1"), midnight) == ("2026-11-01", "2026-12-01")
+
+
 @pytest.mark.parametrize(
     ("interval", "associated", "moment", "expected"),
     [

@@ -232,6 +232,7 @@ def test_what_a_plan_granted_goes_with_the_plan(ask: Asker) -> None:
     assert entries(ask, feature_id) == [("2026-11-01$PRICE_PLAN", "ACTIVE", 100)]
     leave("2026-11-10")
     assert entries(ask, feature_id) == [("2026-11-01$PRICE_PLAN", "EXPIRED", 100)]
+    assert schedules(ask) == [("2026-11-01", "2026-11-10")]
     assert ask.done("GET", "/accounts/main/entitlements") == {"data": []}
 
 
