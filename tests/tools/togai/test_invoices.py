@@ -55,6 +55,8 @@ def invoices(world: World) -> dict[str, str]:
         ({"invoiceClass": "ORDER"}, set()),
         ({"status": "DRAFT", "invoiceClass": "INVOICE", "accountId": "harbor-test"}, {"draft"}),
         ({"customerId": "harbor-labs"}, {"october", "september", "draft"}),
+        ({"customerId": "harbor-labs", "status": "DUE"}, {"october"}),
+        ({"customerId": "harbor-labs", "accountId": "harbor-test"}, {"draft"}),
         ({"status": "DUE", "invoiceDate": "2026-11-01"}, {"october", "mill"}),
         (
             {"status": "DUE", "invoiceDate": "2026-11-01", "customerId": "north-mill"},

@@ -72,7 +72,8 @@ class Invoice(Result):
         return account.invoiceCurrency if account else None
 
 
-# What the vendor can filter by together, from its page on listing invoices.
+# What the vendor can filter by together: combinations of its page on listing invoices, and any of
+# the parameters that its API description has (status, owner_id, customer_id).
 _COMBINATIONS = frozenset(
     frozenset(combination.split())
     for combination in (
@@ -81,6 +82,9 @@ _COMBINATIONS = frozenset(
         "class",
         "owner_id",
         "customer_id",
+        "customer_id owner_id",
+        "status customer_id",
+        "status customer_id owner_id",
         "class owner_id",
         "status owner_id",
         "status class",
