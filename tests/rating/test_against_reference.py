@@ -1,18 +1,18 @@
 """The rating engine against a slow implementation that counts units and days one by one."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, time
 from random import Random
 
 import pytest
 
 from billing_mcp import money
-from billing_mcp.rating.credits import CreditState, CreditUse, apply_credits
-from billing_mcp.rating.cycle_charges import CycleCharges, Measured, charges
+from billing_mcp.rating.credits import CreditUse, apply_credits
+from billing_mcp.rating.cycle_charges import CycleCharges, charges
 from billing_mcp.rating.cycles import Cycle, cycle_number
 from billing_mcp.rating.invoice import invoice_tree
-from billing_mcp.rating.licence import LicenceChange
 from billing_mcp.rating.lines import Line
 from billing_mcp.rating.plan import Plan, read_plan
+from rating.engine_inputs import credit_states, measured
 from rating.reference import bill, calendar
 from rating.reference.cards import Charge
 from rating.reference.random_cases import Case, case
@@ -40,7 +40,7 @@ def agree(seed: int) -> bool:
     assert shown(rated.at_association, made.currency) == cards(expected.at_association)
     assert refunds(rated) == expected.refunds
     assert money.minor_units(rated.gross, made.currency) == expected.gross
-    use = apply_credits(rated.lines, credits_of(made), cycle, made.currency)
+    use = apply_credits(rated.lines, credit_states(made), cycle, made.currency)
     paid = bill.paid_by_credits(expected, made.credits, walked[0], made.currency)
     assert {
         name: money.minor_units(amount, made.currency) for name, amount in use.by_credit().items()
@@ -62,14 +62,6 @@ def dates(cycle: Cycle | None) -> calendar.Cycle | None:
     moments = (cycle.start, cycle.end, cycle.whole_start, cycle.whole_end)
     assert all(moment.timetz() == time(tzinfo=UTC) for moment in moments)
     return calendar.Cycle(cycle.number, *(moment.date() for moment in moments))
-
-
-def measured(made: Case) -> Measured:
-    histories = {
-        name: [LicenceChange(change.day, change.quantity) for change in changes]
-        for name, changes in made.licences.items()
-    }
-    return Measured(usage=made.usage, licences=histories, overage=made.overage)
 
 
 def shown(lines: tuple[Line, ...], currency: str) -> list[Card]:
@@ -105,25 +97,6 @@ def by_card(rated: CycleCharges, use: CreditUse) -> dict[tuple[str, str], int]:
         (each.credit_id, names[each.line]): money.minor_units(each.amount, rated.currency)
         for each in use.uses
     }
-
-
-def credits_of(made: Case) -> list[CreditState]:
-    return [
-        CreditState(
-            id=credit["id"],
-            priority=credit["priority"],
-            effective_from=moment(credit["effectiveFrom"]),
-            effective_until=credit["effectiveUntil"] and moment(credit["effectiveUntil"]),
-            created_at=moment(made.associated) + timedelta(hours=credit["createdAt"]),
-            left=credit["left"],
-            applicable=tuple(credit["applicableEntityIds"]),
-        )
-        for credit in made.credits
-    ]
-
-
-def moment(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
 
 
 def check(seeds: range) -> None:

@@ -44,7 +44,7 @@ def case(random: Random) -> Case:
         details=details,
         currency=random.choice(currencies),
         associated=associated,
-        until=associated + random.randrange(1, 400) * DAY if random.random() < 0.3 else None,
+        until=ending(random, associated),
         cycle=random.choice((0, 0, 1, 1, 2, 3)),
         usage={
             card["usageMeterId"]: quantity(random, edges(card))
@@ -62,6 +62,12 @@ def case(random: Random) -> Case:
             for number in range(random.choice((0, 0, 1, 2, 4)))
         ],
     )
+
+
+def ending(random: Random, associated: date) -> date | None:
+    if random.random() < 0.6:
+        return None
+    return associated + random.randrange(1, random.choice((20, 100, 400))) * DAY
 
 
 def plan_details(random: Random, currencies: list[str]) -> dict[str, Any]:
@@ -191,7 +197,7 @@ def licence(random: Random, number: int, currencies: list[str]) -> dict[str, Any
         card["config"] = {"maxQuantity": most, "maxQuantityBreachAction": "DO_NOTHING"}
     if random.random() < 0.2:
         del card["invoiceTiming"]
-    if random.random() < 0.5:
+    if random.random() < 0.9:
         card["proratedRefundMode"] = random.choice(("NONE", "CREDITS", "PAYMENT", "WALLET"))
     return card
 
