@@ -8,6 +8,7 @@ from anyio.from_thread import start_blocking_portal
 
 from billing_mcp.sandbox import Sandbox, SandboxSettings, open_sandbox
 from billing_mcp.sandbox.serve import serve
+from oracle.togai_clients import Togai, sdk
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +35,23 @@ def empty_sandbox(served_sandbox: tuple[Sandbox, str]) -> Sandbox:
 def sandbox_url(served_sandbox: tuple[Sandbox, str], empty_sandbox: Sandbox) -> str:
     """The address of an empty sandbox; the vendors are under /togai and /suger."""
     return served_sandbox[1]
+
+
+@pytest.fixture
+def togai(sandbox_url: str, empty_sandbox: Sandbox) -> Iterator[Togai]:
+    configuration = sdk.Configuration(host=f"{sandbox_url}/togai", access_token="any")
+    with sdk.ApiClient(configuration) as client:
+        yield Togai(
+            accounts=sdk.AccountsApi(client),
+            credits=sdk.CreditsApi(client),
+            customers=sdk.CustomersApi(client),
+            entitlements=sdk.EntitlementsApi(client),
+            ingestion=sdk.EventIngestionApi(client),
+            management=sdk.EventManagementApi(client),
+            features=sdk.FeatureApi(client),
+            invoices=sdk.InvoicesApi(client),
+            plans=sdk.PricePlansApi(client),
+            schemas=sdk.EventSchemasApi(client),
+            meters=sdk.UsageMetersApi(client),
+            sandbox=empty_sandbox,
+        )

@@ -1,35 +1,13 @@
 """The vendor's own Togai client, over a real socket, decodes everything the sandbox answers."""
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from billing_mcp.sandbox import Sandbox
 from billing_mcp.sandbox.togai.invoices import NewInvoice, insert_invoice
 from oracle.togai_clients import CYCLE, NOON, RATES, SLABS, Togai, refused, sdk
-
-
-@pytest.fixture
-def togai(sandbox_url: str, empty_sandbox: Sandbox) -> Iterator[Togai]:
-    configuration = sdk.Configuration(host=f"{sandbox_url}/togai", access_token="any")
-    with sdk.ApiClient(configuration) as client:
-        yield Togai(
-            accounts=sdk.AccountsApi(client),
-            credits=sdk.CreditsApi(client),
-            customers=sdk.CustomersApi(client),
-            entitlements=sdk.EntitlementsApi(client),
-            ingestion=sdk.EventIngestionApi(client),
-            management=sdk.EventManagementApi(client),
-            features=sdk.FeatureApi(client),
-            invoices=sdk.InvoicesApi(client),
-            plans=sdk.PricePlansApi(client),
-            schemas=sdk.EventSchemasApi(client),
-            meters=sdk.UsageMetersApi(client),
-            sandbox=empty_sandbox,
-        )
 
 
 def test_a_customer_is_created_read_listed_updated_and_archived(togai: Togai) -> None:
