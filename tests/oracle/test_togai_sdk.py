@@ -42,11 +42,8 @@ def test_an_account_is_created_read_listed_updated_and_archived(togai: Togai) ->
 
     change = sdk.UpdateAccountRequest(name="Acme II", netTermDays=30, metadata={"tier": "gold"})
     updated = togai.accounts.update_account("acme-main", change)
-    assert (updated.name, updated.net_term_days, updated.metadata) == (
-        "Acme II",
-        30,
-        {"tier": "gold"},
-    )
+    assert (updated.net_term_days, updated.metadata) == (30, {"tier": "gold"})
+    assert updated.name == "Acme II"
     assert togai.accounts.delete_account("acme-main").success is True
     assert togai.accounts.get_account("acme-main").status == "ARCHIVED"
     assert refused(404, togai.accounts.get_account, "none") == "Account none not found"
