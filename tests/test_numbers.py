@@ -36,6 +36,7 @@ def granted(amount: str) -> bytes:
         ("0.000000000000000001", "0.000000000000000001"),
         (1e22, "10000000000000000000000"),
         ("9" * 40, "9" * 40),
+        ("0." + "9" * 40, "0." + "9" * 40),
     ],
 )
 async def test_the_digits_of_an_amount_reach_the_vendor_as_they_were_given(
@@ -63,6 +64,9 @@ async def test_the_digits_of_an_amount_reach_the_vendor_as_they_were_given(
         ("", "must be a plain decimal number"),
         ("9" * 41, "must be a number of at most 40 digits"),
         ("0." + "9" * 41, "must be a number of at most 40 digits"),
+        (1e300, "must be a number of at most 40 digits"),
+        (1e-300, "must be a number of at most 40 digits"),
+        (10**41, "must be a number of at most 40 digits"),
         ("0", "must be a number above 0"),
         (0, "must be a number above 0"),
         ("-5", "must be a number above 0"),

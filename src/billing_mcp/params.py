@@ -69,13 +69,8 @@ Name = Annotated[str, AfterValidator(on_one_line)]
 """Text on one line. Give it its own lengths: `Annotated[Name, Field(max_length=50)]`."""
 
 
-def text(minimum: int, maximum: int, description: str | None = None) -> Any:
-    """One line of text between two lengths, for use inside `Annotated`-free signatures."""
-    return Annotated[Name, Field(min_length=minimum, max_length=maximum, description=description)]
-
-
 def _decimal(
-    minimum: Decimal | None, above: Decimal | None, places: int | None
+    *, minimum: Decimal | None = None, above: Decimal | None = None
 ) -> Callable[[Any], Decimal]:
     def parse(value: Any) -> Decimal:
         if not isinstance(value, str | int | float | Decimal):
@@ -88,11 +83,10 @@ def _decimal(
             raise wrong(f"a number of at least {minimum}")
         if above is not None and number <= above:
             raise wrong(f"a number above {above}")
-        scale = number.as_tuple().exponent
-        if len(number.as_tuple().digits) > _ARGUMENT_DIGITS:
+        # As it is written out: 1e300 has one digit, and three hundred zeros on the wire.
+        written = money.plain(number).lstrip("-").removeprefix("0.").replace(".", "")
+        if len(written) > _ARGUMENT_DIGITS:
             raise wrong(f"a number of at most {_ARGUMENT_DIGITS} digits")
-        if places is not None and isinstance(scale, int) and -scale > places:
-            raise wrong(f"a number with at most {places} decimal places")
         return number
 
     return parse
@@ -101,11 +95,9 @@ def _decimal(
 # More than any amount or rate needs; it keeps absurd numbers from the vendors.
 _ARGUMENT_DIGITS = 40
 
-_NUMBER_SCHEMA = WithJsonSchema({"type": "string", "pattern": r"^-?\d+(\.\d+)?$"})
 _UNSIGNED_SCHEMA = WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?$"})
-Number = Annotated[Decimal, PlainValidator(_decimal(None, None, None)), _NUMBER_SCHEMA]
-NonNegative = Annotated[Decimal, PlainValidator(_decimal(Decimal(0), None, None)), _UNSIGNED_SCHEMA]
-Positive = Annotated[Decimal, PlainValidator(_decimal(None, Decimal(0), None)), _UNSIGNED_SCHEMA]
+NonNegative = Annotated[Decimal, PlainValidator(_decimal(minimum=Decimal(0))), _UNSIGNED_SCHEMA]
+Positive = Annotated[Decimal, PlainValidator(_decimal(above=Decimal(0))), _UNSIGNED_SCHEMA]
 
 
 def _day(value: Any) -> date:
