@@ -58,7 +58,9 @@ def _slab(order: int, tier: Tier) -> Json:
         slab |= {"priceType": "PACKAGE", "rate": Decimal(rate), "slabConfig": config}
     else:
         slab |= {"priceType": "PER_UNIT", "rate": Decimal(price)}
-    return slab | {"slabRateConfig": bound for bound in bounds}
+    if bounds:
+        slab["slabRateConfig"] = bounds[0]
+    return slab
 
 
 def grant_tiers(
