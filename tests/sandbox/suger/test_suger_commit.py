@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from billing_mcp.sandbox.suger.commitment import at_list_price, draw
+from billing_mcp.rating.marketplace import at_list_price, draw
 from sandbox.suger.wire import DIMENSIONS, Wire
 
 PRICES = {"a": Decimal(2), "b": Decimal("0.5"), "c": Decimal(3)}

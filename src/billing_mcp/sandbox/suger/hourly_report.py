@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
 from typing import Any
 
-from billing_mcp.sandbox.suger.aggregation import Aggregate
-from billing_mcp.sandbox.suger.commitment import at_list_price, draw
+from billing_mcp.rating.exact_numbers import WIDE
+from billing_mcp.rating.marketplace import Aggregate, add, at_list_price, draw, whole
 from billing_mcp.sandbox.suger.entitlements import Entitlement
 from billing_mcp.sandbox.suger.metering_config import MeteringConfig
-from billing_mcp.sandbox.suger.quantities import add, exactly
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +50,8 @@ def draft(
     if outgoing:
         fields["dimensionUnitPrice"] = {key: prices[key] for key in outgoing if key in prices}
     if config.commit_first and entitlement.commit_amount and outgoing:
-        with exactly():
-            left = max(entitlement.commit_amount - entitlement.used_commit_amount, Decimal(0))
+        unused = WIDE.subtract(entitlement.commit_amount, entitlement.used_commit_amount)
+        left = max(unused, Decimal(0))
         drawn = draw(outgoing, prices, left)
         covered, used = drawn.covered, drawn.amount
         outgoing = {key: quantity for key, quantity in drawn.beyond.items() if quantity}
@@ -68,7 +67,7 @@ def draft(
             outgoing = at_list_price(outgoing, prices, entitlement.list_prices)
     new_parts: Mapping[str, Decimal] = {}
     if entitlement.partner == "AWS":
-        outgoing, new_parts = _whole(outgoing, decimal_parts)
+        outgoing, new_parts = whole(outgoing, decimal_parts)
         fields["decimalParts"] = {key: decimal_parts.get(key, Decimal(0)) for key in outgoing}
     else:
         # Azure refuses a quantity that is not above zero; for Google it would say nothing.
@@ -78,19 +77,6 @@ def draft(
             _rendered(entitlement, figure) for figure in aggregates
         ]
     return Draft(outgoing, covered, used, new_parts, fields)
-
-
-def _whole(
-    quantities: Mapping[str, Decimal], decimal_parts: Mapping[str, Decimal]
-) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
-    """AWS takes whole numbers: send the floor, and keep the fraction for the next report."""
-    sent, kept = {}, {}
-    with exactly():
-        for key, quantity in quantities.items():
-            total = quantity + decimal_parts.get(key, Decimal(0))
-            sent[key] = total.to_integral_value(rounding=ROUND_FLOOR)
-            kept[key] = total - sent[key]
-    return sent, kept
 
 
 def _mapped(
@@ -111,10 +97,7 @@ def _mapped(
 
 def _amount(entitlement: Entitlement, figure: Aggregate) -> Decimal | None:
     price = price_of(entitlement.billable_dimension(figure.metric.id) or {})
-    if price is None:
-        return None
-    with exactly():
-        return price * figure.quantity
+    return None if price is None else WIDE.multiply(price, figure.quantity)
 
 
 def _rendered(entitlement: Entitlement, figure: Aggregate) -> dict[str, Any]:

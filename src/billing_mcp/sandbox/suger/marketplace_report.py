@@ -7,17 +7,17 @@ from decimal import Decimal
 from typing import Any
 
 from billing_mcp import money
+from billing_mcp.rating.exact_numbers import WIDE
+from billing_mcp.rating.marketplace import Aggregate, Metric, add, aggregate
 from billing_mcp.sandbox import clock
 from billing_mcp.sandbox.call import ABSENT, Call, Reply, fields, listed
 from billing_mcp.sandbox.jobs import Job, full_hour_after
 from billing_mcp.sandbox.store import Connection
 from billing_mcp.sandbox.suger import entitlements, hourly_report
-from billing_mcp.sandbox.suger.aggregation import Aggregate, Metric, aggregate
 from billing_mcp.sandbox.suger.entitlements import Entitlement
 from billing_mcp.sandbox.suger.hourly_report import Draft
 from billing_mcp.sandbox.suger.metering_config import MeteringConfig, config_for
 from billing_mcp.sandbox.suger.partner_calls import PartnerCall
-from billing_mcp.sandbox.suger.quantities import add, exactly
 from billing_mcp.sandbox.suger.usage_record_reports import insert_report
 
 # An entitlement in one of these is no customer of ours any more, to the marketplace.
@@ -301,20 +301,18 @@ def _count(call: Call, entitlement: Entitlement, draft: Draft) -> None:
     parts = _decimal_parts(call.db, entitlement.id) | dict(draft.new_decimal_parts)
     for key in {**draft.outgoing, **draft.covered}:
         reported, included = before.get(key, ("0", "0"))
-        with exactly():
-            totals = (
-                Decimal(reported) + draft.outgoing.get(key, Decimal(0)),
-                Decimal(included) + draft.covered.get(key, Decimal(0)),
-                parts.get(key, Decimal(0)),
-            )
+        totals = (
+            WIDE.add(Decimal(reported), draft.outgoing.get(key, Decimal(0))),
+            WIDE.add(Decimal(included), draft.covered.get(key, Decimal(0))),
+            parts.get(key, Decimal(0)),
+        )
         call.db.execute(
             "insert or replace into suger_dimension_usage"
             " (entitlement_id, dimension_key, reported, included, decimal_part)"
             " values (?, ?, ?, ?, ?)",
             (entitlement.id, key, *(money.plain(total) for total in totals)),
         )
-    with exactly():
-        used = entitlement.used_commit_amount + draft.commit_used
+    used = WIDE.add(entitlement.used_commit_amount, draft.commit_used)
     call.db.execute(
         "update suger_entitlements set used_commit_amount = ? where id = ?",
         (money.plain(used), entitlement.id),

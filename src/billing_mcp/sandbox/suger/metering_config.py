@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from billing_mcp import money
+from billing_mcp.rating.marketplace import Destination
 from billing_mcp.sandbox.call import (
     Call,
     Refusal,
@@ -19,7 +20,7 @@ from billing_mcp.sandbox.call import (
 )
 from billing_mcp.sandbox.store import Connection
 from billing_mcp.sandbox.suger.organization import OrganizationResource
-from billing_mcp.sandbox.suger.quantities import exactly, quantity, quotient
+from billing_mcp.sandbox.suger.quantities import quantity
 
 resource = OrganizationResource()
 
@@ -99,24 +100,6 @@ def _destination(values: Mapping[str, Any], at: str, key: str) -> dict[str, Any]
             raise Refusal(400, f"{at}convertionMultiplier must be greater than 0")
         read["convertionMultiplier"] = multiplier
     return read
-
-
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """One dimension that a source key is mapped to."""
-
-    dimension_key: str
-    mode: str  # QUANTITY or AMOUNT
-    multiplier: Decimal
-
-    def quantity(
-        self, reported: Decimal, amount: Decimal, unit_prices: Mapping[str, Decimal]
-    ) -> Decimal:
-        """What the dimension receives: the quantity multiplied, or the amount in its own units."""
-        if self.mode == "QUANTITY":
-            with exactly():
-                return reported * self.multiplier
-        return quotient(amount, unit_prices[self.dimension_key])
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from billing_mcp import money
+from billing_mcp.rating.marketplace import add
 from billing_mcp.sandbox import clock
 from billing_mcp.sandbox.call import Call, Refusal, Reply, day
 from billing_mcp.sandbox.store import Row
@@ -13,7 +14,6 @@ from billing_mcp.sandbox.suger.entitlements import Entitlement
 from billing_mcp.sandbox.suger.entitlements import find as find_entitlement
 from billing_mcp.sandbox.suger.metering_config import MeteringConfig, config_for
 from billing_mcp.sandbox.suger.organization import ORGANIZATION, OrganizationResource
-from billing_mcp.sandbox.suger.quantities import add
 from billing_mcp.sandbox.suger.usage_records import NewGroup
 
 resource = OrganizationResource()
