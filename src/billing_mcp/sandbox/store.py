@@ -25,7 +25,12 @@ class UnusableDataFile(ValueError):
 def schema() -> str:
     """Every table of the sandbox, as SQL."""
     root = files("billing_mcp.sandbox")
-    sources = (root.joinpath(folder, "schema.sql") for folder in _SCHEMAS)
+    sources = [
+        source
+        for folder in _SCHEMAS
+        for source in sorted(root.joinpath(folder).iterdir(), key=lambda source: source.name)
+        if source.name.endswith(".sql")
+    ]
     return "\n".join(source.read_text(encoding="utf-8") for source in sources)
 
 
