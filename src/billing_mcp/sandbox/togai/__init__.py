@@ -4,6 +4,7 @@ from billing_mcp.sandbox.call import Resource
 from billing_mcp.sandbox.jobs import Job
 from billing_mcp.sandbox.togai import (
     accounts,
+    add_ons,
     credits,  # noqa: A004 - named after the resource, as every file here
     customers,
     entitlements,
@@ -20,6 +21,7 @@ from billing_mcp.sandbox.togai import (
 
 RESOURCES: tuple[Resource, ...] = (
     accounts.resource,
+    add_ons.resource,
     credits.resource,
     customers.resource,
     entitlements.resource,

@@ -9,7 +9,7 @@ from typing import Any
 from billing_mcp import money
 from billing_mcp.sandbox import call, clock
 from billing_mcp.sandbox.call import Call, Refusal
-from billing_mcp.sandbox.togai import contact
+from billing_mcp.sandbox.togai import add_ons, contact
 
 _PRICING_MODELS = ("TIERED", "VOLUME")
 _PRICE_TYPES = ("FLAT", "PER_UNIT", "PACKAGE")
@@ -36,11 +36,12 @@ def usage(request: Call, card: Any, currencies: list[str], at: str) -> None:
     _rates(given, currencies, at)
 
 
-def fixed_fee(_request: Call, card: Any, currencies: list[str], at: str) -> None:
+def fixed_fee(request: Call, card: Any, currencies: list[str], at: str) -> None:
     fields = ("id", "invoiceTiming", "type", "rateValues", "enableProration", "recurrenceConfig")
     given = call.closed(card, (*_NAMES, *fields), at)
     _names(given, at)
-    call.text(given, "id", minimum=1, maximum=50, at=at)
+    add_on_id = call.text(given, "id", minimum=1, maximum=50, at=at)
+    add_ons.check_card(request, add_on_id, ("FIXED_FEE",), at)
     call.one_of(given, "invoiceTiming", _TIMINGS, default=None, at=at)
     call.one_of(given, "type", _RECURRENCES, default=None, at=at)
     call.flag(given, "enableProration", at=at)
@@ -48,14 +49,15 @@ def fixed_fee(_request: Call, card: Any, currencies: list[str], at: str) -> None
     _currency_rates(given, currencies, at)
 
 
-def license_(_request: Call, card: Any, currencies: list[str], at: str) -> None:
+def license_(request: Call, card: Any, currencies: list[str], at: str) -> None:
     fields = (
         *("id", "type", "invoiceTiming", "usageCycle", "enableProration", "config"),
         *("ratePlan", "rateValues", "proratedRefundMode"),
     )
     given = call.closed(card, (*_NAMES, *fields), at)
     _names(given, at)
-    call.text(given, "id", minimum=1, maximum=50, at=at)
+    add_on_id = call.text(given, "id", minimum=1, maximum=50, at=at)
+    add_ons.check_card(request, add_on_id, ("LICENSE", "NAMED_LICENSE"), at)
     call.one_of(given, "type", ("LICENSE", "NAMED_LICENSE"), default=None, at=at)
     call.one_of(given, "invoiceTiming", _TIMINGS, default=None, at=at)
     call.one_of(given, "usageCycle", _INTERVALS, default=None, at=at)
@@ -107,11 +109,12 @@ def minimum_commitment(card: Any, currencies: list[str], at: str) -> None:
     _currency_rates(given, currencies, at)
 
 
-def credit_grant(_request: Call, card: Any, currencies: list[str], at: str) -> None:
+def credit_grant(request: Call, card: Any, currencies: list[str], at: str) -> None:
     fields = ("id", "grantDetails", "rateDetails", "invoiceTiming", "type", "recurrenceConfig")
     given = call.closed(card, (*_NAMES, *fields), at)
     _names(given, at)
-    call.text(given, "id", minimum=1, at=at)
+    add_on_id = call.text(given, "id", minimum=1, at=at)
+    add_ons.check_card(request, add_on_id, ("CREDIT_GRANT",), at)
     call.one_of(given, "invoiceTiming", _TIMINGS, default=None, at=at)
     call.one_of(given, "type", _RECURRENCES, default=None, at=at)
     _recurrence(given, "recurrenceConfig", "offset", at)
