@@ -197,7 +197,7 @@ def test_what_usage_does_not_reach_of_a_minimum_commitment_is_charged_as_a_true_
     assert september["totalAmount"] == Decimal("5000.00")
     # October: 22 x 3,800 + 9 x 2,500 = 106,100 x 0.035 = 3,713.50, with 840.00 and 500.00.
     october = invoice(company, "helios-main", "10")
-    assert of_type(october, "TRUE_UP_AMOUNT") == []
+    assert of_type(october, "TRUE_UP_AMOUNT") == [Decimal(0)]
     assert october["totalAmount"] == Decimal("5053.50")
 
 
@@ -360,5 +360,9 @@ def test_a_later_clock_shows_what_time_has_done_since() -> None:
     (welcome,) = get(sandbox, "/togai/credits", account_id="kite-reports")["data"]
 
     assert sandbox.backend.now() == datetime(2027, 2, 1, tzinfo=UTC)
-    assert welcome["status"] == "EXPIRED"
+    # The 15.00 that November's draft held are consumed since it became final.
+    assert (welcome["status"], welcome["consumedAmount"]) == ("CONSUMED", 120)
+    # November has 21 weekdays, of which usage came until the 19th, so its invoice is still 5,000.
+    november = invoice(sandbox, "helios-main", "11")
+    assert (november["status"], november["totalAmount"]) == ("DUE", Decimal("5000.00"))
     sandbox.close()

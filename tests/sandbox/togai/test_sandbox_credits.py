@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from billing_mcp.sandbox import SandboxSettings, open_sandbox
-from billing_mcp.sandbox.togai import credits as credit_rows
+from billing_mcp.sandbox.togai import credit_ledger
 from sandbox.asking import Asker
-from sandbox.togai.world import account
+from sandbox.togai.world import RATED, account, associate, event, meter, plan, schema
 
 WISH = {
     "accountId": "main",
@@ -137,8 +137,11 @@ def test_the_balance_tells_available_held_and_not_yet_begun_apart(ask: Asker) ->
     grant(ask, creditAmount=8, effectiveFrom="2026-12-01", effectiveUntil="2027-06-01")
     ask.control("POST", "/clock", {"advance": "PT1H"})
     with ask.sandbox.backend.transaction() as call:
-        credit_rows.debit(call, credit["id"], Decimal("20.05"), "inv.1", "um.1")
-        credit_rows.hold(call, credit["id"], Decimal("10.2"))
+        credit_ledger.debit(call, credit["id"], Decimal("20.05"), "inv.1", "um.1")
+    schema(ask)
+    associate(ask, plan(ask, usageRateCards=[{"usageMeterId": meter(ask), **RATED}]))
+    # 40.8 calls at 0.25 are 10.20, which the draft holds.
+    ask.done("POST", "/ingest", {"event": event(calls="40.8")})
 
     assert balance(ask) == {
         "activeCredits": Decimal("50.25"),
@@ -168,21 +171,21 @@ def test_a_credit_that_is_used_up_is_consumed_and_cannot_pay_more(ask: Asker) ->
     account(ask)
     credit = grant(ask)
     with ask.sandbox.backend.transaction() as call:
-        credit_rows.debit(call, credit["id"], Decimal("50.25"), "inv.1")
+        credit_ledger.debit(call, credit["id"], Decimal("50.25"), "inv.1")
 
     assert ask.done("GET", f"/credits/{credit['id']}")["status"] == "CONSUMED"
     with (
         pytest.raises(ValueError, match=r"cannot pay 0\.01"),
         ask.sandbox.backend.transaction() as call,
     ):
-        credit_rows.debit(call, credit["id"], Decimal("0.01"), "inv.1")
+        credit_ledger.debit(call, credit["id"], Decimal("0.01"), "inv.1")
 
 
 def test_a_credit_expires_at_the_midnight_of_its_end_with_what_is_left(ask: Asker) -> None:
     account(ask)
     credit = grant(ask)
     with ask.sandbox.backend.transaction() as call:
-        credit_rows.debit(call, credit["id"], Decimal("0.25"), "inv.1")
+        credit_ledger.debit(call, credit["id"], Decimal("0.25"), "inv.1")
 
     ask.control("POST", "/clock", {"now": "2026-12-31T23:59:59Z"})
     before = ask.done("GET", f"/credits/{credit['id']}")["status"]

@@ -10,8 +10,9 @@ from functools import partial
 
 from billing_mcp.sandbox import clock
 from billing_mcp.sandbox.backend import Backend
-from billing_mcp.sandbox.company import bills, catalogue, customers, granted, marketplaces, usage
+from billing_mcp.sandbox.company import catalogue, customers, granted, marketplaces, payments, usage
 from billing_mcp.sandbox.company.books import Books
+from billing_mcp.sandbox.togai import drafts
 
 OPENED = datetime(2026, 7, 27, 9, tzinfo=UTC)
 
@@ -34,9 +35,9 @@ def build(backend: Backend) -> None:
             break
         backend.advance_to(moment)
         step(books)
-    backend.advance_to(min(end, clock.START))
-    bills.draft(books, backend.now())
     backend.advance_to(end)
+    with backend.transaction() as call:
+        drafts.settle(call)
     # What the company did is its past; what callers do from here on is looked up among effects.
     backend.db.execute("delete from effects")
 
@@ -55,7 +56,6 @@ def _life() -> Iterator[tuple[datetime, Step]]:
             yield marketplaces.reported_at(day), partial(marketplaces.report, day=day)
         day += timedelta(days=1)
     for month in (8, 9, 10):
-        yield bills.final_at(month), partial(bills.finalise, month=month)
-        yield bills.paid_at(month), partial(bills.pay, month=month)
+        yield payments.paid_at(month), partial(payments.pay, month=month)
     yield from granted.life()
     yield from marketplaces.last_morning()

@@ -1,15 +1,11 @@
 """The demo company's credits: one in use, one nearly used up, one expired, one voided."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from billing_mcp.sandbox.company.books import Books
-from billing_mcp.sandbox.company.customers import Account
-from billing_mcp.sandbox.store import Row
-from billing_mcp.sandbox.togai import credits as togai_credits
-from billing_mcp.sandbox.togai.columns import unpacked
 
 _ALL_USAGE = "ALL_USAGE_METER_RATE_CARDS"
 
@@ -69,44 +65,3 @@ def _grant(
         request["applicableEntityIds"] = applicable
     answer = books.ask("POST", "/togai/credits", {"creditRequests": [request]})
     books.credits[account_id] = answer["credits"][0]["id"]
-
-
-def usable(
-    books: Books, account: Account, amounts: dict[str, Decimal], start: date, end: date
-) -> list[tuple[str, Decimal]]:
-    """Which credits pay how much of a bill, whose amounts are given by usage meter.
-
-    The key "" stands for everything that is no usage. In the order of the sandbox's rule:
-    priority, then the earliest end, then age.
-    """
-    with books.call() as call:
-        rows = call.db.execute(
-            "select * from credits where account_id = ? and status = 'ACTIVE'"
-            " and effective_from < ? and (effective_until is null or effective_until > ?)"
-            " order by priority, coalesce(effective_until, '9999'), created_at, id",
-            (account.id, end.isoformat(), start.isoformat()),
-        ).fetchall()
-    left = dict(amounts)
-    paid = []
-    for row in rows:
-        begun = room = togai_credits.remaining(row) - Decimal(row["held"])
-        for entity, amount in left.items():
-            if _applies(row, entity):
-                part = min(room, amount)
-                left[entity] = amount - part
-                room -= part
-        if room < begun:
-            paid.append((row["id"], begun - room))
-    return paid
-
-
-def hold(books: Books, credit_id: str, amount: Decimal) -> None:
-    """Reserve more of a credit, for a further invoice that still runs."""
-    with books.call() as call:
-        held = Decimal(togai_credits.existing(call, credit_id)["held"])
-        togai_credits.hold(call, credit_id, held + amount)
-
-
-def _applies(row: Row, entity: str) -> bool:
-    applicable = unpacked(row, "applicable_entity_ids")
-    return not applicable or entity in applicable or (entity != "" and _ALL_USAGE in applicable)

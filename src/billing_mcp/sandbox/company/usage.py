@@ -78,14 +78,6 @@ _DIMENSIONS = {
 }
 
 
-def used(account_id: str, schema: str, start: date, end: date) -> int:
-    """Units from a day on, up to but without another one."""
-    rhythm = RHYTHMS.get((account_id, schema))
-    first, last = max(start, FIRST_DAY), min(end, LAST_DAY + timedelta(days=1))
-    days = (first + timedelta(days=number) for number in range((last - first).days))
-    return 0 if rhythm is None else sum(rhythm.on(day) for day in days)
-
-
 def limited_at(day: date) -> datetime:
     """When usage of a feature is asked for: at the moment it happens."""
     return clock.midnight(day) + timedelta(hours=_TAKEN_AT)
@@ -94,11 +86,6 @@ def limited_at(day: date) -> datetime:
 def metered_at(day: date) -> datetime:
     """When usage that is only metered has arrived: after the day."""
     return clock.midnight(day) + timedelta(days=1) + _DELAY
-
-
-def counted_until(moment: datetime) -> date:
-    """The first day whose metered usage has not arrived yet."""
-    return (moment - _DELAY).date()
 
 
 def send_limited(books: Books, day: date) -> None:

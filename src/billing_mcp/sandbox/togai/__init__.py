@@ -5,14 +5,18 @@ from billing_mcp.sandbox.jobs import Job
 from billing_mcp.sandbox.togai import (
     accounts,
     add_ons,
+    billing,
     credits,  # noqa: A004 - named after the resource, as every file here
     customers,
     entitlements,
+    event_corrections,
     event_schemas,
     events,
     feature_grants,
     features,
     invoices,
+    licence_updates,
+    named_licences,
     price_plans,
     pricing_schedules,
     purchases,
@@ -25,14 +29,17 @@ RESOURCES: tuple[Resource, ...] = (
     credits.resource,
     customers.resource,
     entitlements.resource,
+    event_corrections.resource,
     event_schemas.resource,
     events.resource,
     features.resource,
     invoices.resource,
+    licence_updates.resource,
+    named_licences.resource,
     price_plans.resource,
     pricing_schedules.resource,
     purchases.resource,
     usage_meters.resource,
 )
 # In this order when several fall due at the same time: what ends makes room for what begins.
-JOBS: tuple[Job, ...] = (credits.EXPIRE, feature_grants.EXPIRE, feature_grants.GRANT)
+JOBS: tuple[Job, ...] = (credits.EXPIRE, feature_grants.EXPIRE, billing.RUN)

@@ -9,8 +9,9 @@ from billing_mcp.sandbox import call, clock, store
 from billing_mcp.sandbox.call import Call, Refusal, Reply, Resource
 from billing_mcp.sandbox.jobs import Job
 from billing_mcp.sandbox.store import Connection, Row
-from billing_mcp.sandbox.togai import accounts, contact
+from billing_mcp.sandbox.togai import accounts, contact, credit_ledger, drafts, usage_sums
 from billing_mcp.sandbox.togai.columns import packed, present, unpacked
+from billing_mcp.sandbox.togai.credit_ledger import existing, remaining
 from billing_mcp.sandbox.togai.paging import Listing, page
 
 resource = Resource()
@@ -46,12 +47,14 @@ def create_credit(request: Call) -> Reply:
 def list_credits(request: Call) -> Reply:
     statuses = ("ACTIVE", "CONSUMED", "EXPIRED", "VOIDED")
     call.one_of(request.query, "status", statuses, default=None)
+    drafts.settle(request, request.query.get("account_id"))
     found = page(request, _LISTING)
     return Reply({"data": [render(row) for row in found.rows], "nextToken": found.next_token})
 
 
 @resource.route("GET", "/credits/{credit_id}")
 def get_credit(request: Call) -> Reply:
+    drafts.settle(request, existing(request, request.path["credit_id"])["account_id"])
     row = existing(request, request.path["credit_id"])
     transactions = request.db.execute(
         "select * from credit_transactions where credit_id = ? order by number", (row["id"],)
@@ -65,7 +68,8 @@ def void_credit(request: Call) -> Reply:
     row = existing(request, request.path["credit_id"])
     if row["status"] != "ACTIVE":
         raise Refusal(400, f"Credit {row['id']} is {row['status']}; only an ACTIVE one can be void")
-    _end(request, row, "VOIDED")
+    credit_ledger.lapse(request, row, "VOIDED")
+    usage_sums.mark_stale(request, row["account_id"])
     request.effect("credit-void", row["id"])
     return Reply(render(existing(request, row["id"])))
 
@@ -77,6 +81,7 @@ def credit_balance(request: Call) -> Reply:
     Ours: a credit counts as inapplicable before its first day.
     """
     account = accounts.existing(request, request.path["account_id"])
+    drafts.settle(request, account["id"])
     rows = request.db.execute(
         "select * from credits where account_id = ?", (account["id"],)
     ).fetchall()
@@ -112,20 +117,9 @@ def _create(request: Call, item: Any, at: str) -> Row:
     until = columns["effective_until"]
     if until is not None and until <= request.stamp[:10]:
         raise Refusal(400, f"{at}effectiveUntil must be in the future")
-    columns |= {
-        "id": request.new_id("cred"),
-        "customer_id": account["customer_id"],
-        "held": "0",
-        "consumed": "0",
-        "currency": account["invoice_currency"],
-        "status": "ACTIVE",
-        "created_at": request.stamp,
-        "updated_at": request.stamp,
-    }
-    store.insert(request.db, "credits", columns)
-    _record(request, columns["id"], "CREDITED", Decimal(columns["amount"]))
-    request.effect("credit", columns["id"], columns["idempotency_key"])
-    return existing(request, columns["id"])
+    row = credit_ledger.grant(request, columns, account)
+    usage_sums.mark_stale(request, account["id"])
+    return row
 
 
 def _read(given: dict[str, Any], at: str) -> dict[str, Any]:
@@ -161,71 +155,6 @@ def _by_key(request: Call, key: str | None) -> Row | None:
     return row
 
 
-def existing(request: Call, credit_id: str) -> Row:
-    """The credit's row. Refuses with 404."""
-    row: Row | None = request.db.execute(
-        "select * from credits where id = ?", (credit_id,)
-    ).fetchone()
-    if row is None:
-        raise Refusal(404, f"Credit {credit_id} not found")
-    return row
-
-
-def remaining(row: Row) -> Decimal:
-    """What has not been settled by an invoice, whether held for one or not."""
-    return Decimal(row["amount"]) - Decimal(row["consumed"])
-
-
-def hold(request: Call, credit_id: str, amount: Decimal) -> None:
-    """Reserve this much of a credit, in all, for invoices that are not final."""
-    changes = {"held": money.plain(amount), "updated_at": request.stamp}
-    store.update(request.db, "credits", changes, id=credit_id)
-
-
-def debit(
-    request: Call, credit_id: str, amount: Decimal, invoice_id: str, entity_id: str | None = None
-) -> None:
-    """Settle part of an invoice with a credit. Raises `ValueError` when it has not so much."""
-    row = existing(request, credit_id)
-    if row["status"] != "ACTIVE" or amount > remaining(row):
-        raise ValueError(f"credit {credit_id} cannot pay {money.plain(amount)}")
-    consumed = Decimal(row["consumed"]) + amount
-    spent = consumed == Decimal(row["amount"])
-    changes = {
-        "consumed": money.plain(consumed),
-        "status": "CONSUMED" if spent else "ACTIVE",
-        "updated_at": request.stamp,
-    }
-    store.update(request.db, "credits", changes, id=credit_id)
-    _record(request, credit_id, "DEBITED", amount, invoice_id, entity_id)
-
-
-def _end(request: Call, row: Row, status: str) -> None:
-    changes = {"status": status, "held": "0", "updated_at": request.stamp}
-    store.update(request.db, "credits", changes, id=row["id"])
-    _record(request, row["id"], status, remaining(row))
-
-
-def _record(
-    request: Call,
-    credit_id: str,
-    kind: str,
-    amount: Decimal,
-    invoice_id: str | None = None,
-    entity_id: str | None = None,
-) -> None:
-    columns = {
-        "id": request.new_id("cred_txn"),
-        "credit_id": credit_id,
-        "type": kind,
-        "invoice_id": invoice_id,
-        "entity_id": entity_id,
-        "amount": money.plain(amount),
-        "created_at": request.stamp,
-    }
-    store.insert(request.db, "credit_transactions", columns)
-
-
 def _next_expiry(db: Connection, moment: datetime) -> datetime | None:
     row = db.execute(
         "select min(effective_until) as day from credits"
@@ -236,12 +165,15 @@ def _next_expiry(db: Connection, moment: datetime) -> datetime | None:
 
 
 def _expire(request: Call) -> Reply:
+    """The status changes at once; the rest lapses when no draft of its time can use it any more."""
     rows = request.db.execute(
         "select * from credits where status = 'ACTIVE' and effective_until <= ?",
         (request.stamp[:10],),
     ).fetchall()
     for row in rows:
-        _end(request, row, "EXPIRED")
+        changes = {"status": "EXPIRED", "updated_at": request.stamp}
+        store.update(request.db, "credits", changes, id=row["id"])
+        credit_ledger.lapse_what_no_draft_can_use(request, row["account_id"])
         request.effect("credit-expired", row["id"])
     return Reply({"expired": len(rows)})
 

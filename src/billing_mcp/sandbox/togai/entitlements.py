@@ -113,10 +113,13 @@ def void_feature_credit_entry(request: Call) -> Reply:
 
 
 def in_effect(request: Call, account_id: str, feature_id: str, moment: str) -> list[Row]:
-    """Active entries at a moment, in the order in which they are used: what ends first, first."""
+    """Entries that could be used at a moment, in order of use: what ends first, first.
+
+    An event may come after its entry has ended, while the cycle's grace lasts.
+    """
     return request.db.execute(
         "select * from feature_entries where account_id = ? and feature_id = ?"
-        " and status = 'ACTIVE' and effective_from <= ? and ? < effective_until"
+        " and status in ('ACTIVE', 'EXPIRED') and effective_from <= ? and ? < effective_until"
         " order by source = 'OVERAGE', effective_until, number",
         (account_id, feature_id, moment, moment),
     ).fetchall()
@@ -132,7 +135,8 @@ def room(entries: Sequence[Row]) -> Decimal | None:
 def use(request: Call, entries: Sequence[Row], amount: Decimal) -> Decimal:
     """Use up entries in order; overage takes what is left, beyond its limit if need be.
 
-    Answers how much went to overage.
+    Answers how much went to overage. What finds no place is kept beside the last entry, so that
+    giving it back takes nothing else away.
     """
     left, overage = amount, _NONE
     for row in entries:
@@ -144,7 +148,26 @@ def use(request: Call, entries: Sequence[Row], amount: Decimal) -> Decimal:
             store.update(request.db, "feature_entries", changes, number=row["number"])
             left -= part
             overage += part if is_overage else _NONE
+    if entries and left > 0:
+        beyond = Decimal(entries[-1]["beyond"]) + left
+        changes = {"beyond": money.plain(beyond)}
+        store.update(request.db, "feature_entries", changes, number=entries[-1]["number"])
     return overage
+
+
+def give_back(request: Call, entries: Sequence[Row], amount: Decimal) -> None:
+    """Undo a use: what was used last in the order of use is free again first.
+
+    So that taking an event back leaves what there would be if it had never come.
+    """
+    left = amount
+    for column in ("beyond", "used"):
+        for row in reversed(entries):
+            part = min(left, Decimal(row[column]))
+            if part > 0:
+                changes = {column: money.plain(Decimal(row[column]) - part)}
+                store.update(request.db, "feature_entries", changes, number=row["number"])
+                left -= part
 
 
 def _sum(rows: Sequence[Row], column: str) -> Decimal:

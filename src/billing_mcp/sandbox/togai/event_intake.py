@@ -8,13 +8,20 @@ from decimal import Decimal
 from typing import Any, Final
 
 from billing_mcp import money
+from billing_mcp.rating.json_logic import LogicError
 from billing_mcp.sandbox import call, clock, store
 from billing_mcp.sandbox.call import Call, Refusal
 from billing_mcp.sandbox.store import Row
-from billing_mcp.sandbox.togai import account_aliases, entitlements, event_schemas, features
-from billing_mcp.sandbox.togai import json_logic as logic
+from billing_mcp.sandbox.togai import (
+    account_aliases,
+    entitlements,
+    event_schemas,
+    event_usage,
+    features,
+    named_licences,
+)
 from billing_mcp.sandbox.togai.columns import packed, unpacked
-from billing_mcp.sandbox.togai.metering import Reading, readings
+from billing_mcp.sandbox.togai.event_usage import METERED, NOT_METERED, Reading, readings
 from billing_mcp.sandbox.togai.running import Running, running_at
 
 FAILED: Final = "INGESTION_FAILED"
@@ -25,8 +32,7 @@ NO_ACCOUNT: Final = "INGESTION_FAILED_ACCOUNT_NOT_FOUND"
 BAD_UNITS: Final = "INGESTION_FAILED_UNITS_INVALID"
 TOO_LATE: Final = "INGESTION_FAILED_PAST_GRACE_PERIOD"
 NO_CREDITS: Final = "INGESTION_FAILED_INSUFFICIENT_CREDITS"
-METERED: Final = "INGESTION_COMPLETED_EVENT_METERED"
-NOT_METERED: Final = "INGESTION_COMPLETED_EVENT_NOT_METERED"
+BAD_LICENCE: Final = "INGESTION_FAILED_INVALID_NAMED_LICENSE_EVENT"
 NO_METERS: Final = "INGESTION_COMPLETED_NO_MATCHING_METERS"
 
 # Documented: an id is remembered for 45 days. Ours: from the event's arrival.
@@ -112,8 +118,11 @@ def take(request: Call, event: dict[str, Any], *, entitled: bool = False) -> Int
 
 
 def _process(request: Call, intake: Intake, *, entitled: bool) -> None:
+    if intake.event["schemaName"] == named_licences.SCHEMA:
+        _apply_to_named_licence(request, intake)
+        return
     schema = _schema(request, intake)
-    _identify(request, intake, schema)
+    _identify(request, intake, schema["event_id_template"])
     account = _account(request, intake)
     _check_attributes(intake.event, schema)
     moment = clock.read(intake.event["timestamp"])
@@ -123,10 +132,21 @@ def _process(request: Call, intake: Intake, *, entitled: bool) -> None:
         raise Rejected(TOO_LATE, f"The cycle's grace period ended at {clock.written(ended)}")
     try:
         results = readings(request.db, intake.event)
-    except logic.LogicError as error:
+    except LogicError as error:
         raise Rejected(FAILED, f"A usage meter cannot be computed: {error}") from error
     _use_credits(request, intake, account, entitled=entitled)
-    _conclude(request, intake, results, plans)
+    _conclude(request, intake, account["id"], results, plans)
+
+
+def _apply_to_named_licence(request: Call, intake: Intake) -> None:
+    _identify(request, intake, None)
+    account = _account(request, intake)
+    try:
+        priced = named_licences.apply_event(request, account["id"], intake.event)
+    except named_licences.InvalidNamedLicence as error:
+        raise Rejected(BAD_LICENCE, str(error)) from error
+    intake.status = METERED if priced else NOT_METERED
+    intake.description = "The event changed who holds a named licence"
 
 
 def _schema(request: Call, intake: Intake) -> Row:
@@ -140,16 +160,16 @@ def _schema(request: Call, intake: Intake) -> Row:
     return schema
 
 
-def _identify(request: Call, intake: Intake, schema: Row) -> None:
+def _identify(request: Call, intake: Intake, template: str | None) -> None:
     """Find the event's id, and refuse one that was counted under this id already."""
-    if intake.event_id is None and schema["event_id_template"]:
-        intake.event_id = _from_template(schema["event_id_template"], intake.event)
+    if intake.event_id is None and template:
+        intake.event_id = _from_template(template, intake.event)
     if intake.event_id is None:
         raise Rejected(NO_ID, "The event has no id and its schema has no id template")
-    # Ours: what failed has not been counted, so its id is free for the corrected event.
+    # Ours: what failed or was taken back is not counted, so its id is free for another event.
     earlier = request.db.execute(
         "select created_at from events where event_id = ? and created_at > ?"
-        " and status not like 'INGESTION_FAILED%' limit 1",
+        " and status not like 'INGESTION_FAILED%' and status <> 'REVERTED' limit 1",
         (intake.event_id, clock.written(request.now - _REMEMBERED)),
     ).fetchone()
     if earlier:
@@ -227,34 +247,16 @@ def _use_credits(request: Call, intake: Intake, account: Row, *, entitled: bool)
     }
 
 
-def _conclude(request: Call, intake: Intake, results: list[Reading], plans: list[Running]) -> None:
+def _conclude(
+    request: Call, intake: Intake, account_id: str, results: list[Reading], plans: list[Running]
+) -> None:
     intake.pipeline["usageMeters"] = [reading.shown() for reading in results]
-    matched = {reading.meter["id"] for reading in results if reading.units is not None}
-    priced: list[dict[str, Any]] = []
-    for plan in plans:
-        cards = plan.details.get("usageRateCards", [])
-        ids = [card["usageMeterId"] for card in cards if card["usageMeterId"] in matched]
-        if ids and plan.grace_ends > request.now:
-            priced.append(_priced(request, plan, ids))
+    priced = event_usage.count(request, account_id, results, plans)
     intake.pipeline["pricePlans"] = priced
-    if not matched:
+    if all(reading.units is None for reading in results):
         intake.status, intake.description = NO_METERS, "No active usage meter counts this event"
     elif priced:
         intake.status, intake.description = METERED, "The event is counted and priced"
     else:
         intake.status = NOT_METERED
         intake.description = "No price plan of the account prices this event"
-
-
-def _priced(request: Call, plan: Running, meter_ids: list[str]) -> dict[str, Any]:
-    row = request.db.execute(
-        "select id, name from price_plans where id = ?", (plan.schedule["price_plan_id"],)
-    ).fetchone()
-    return {
-        "name": row["name"],
-        "id": row["id"],
-        "scheduleId": plan.schedule["id"],
-        "cycleStart": plan.cycle.start.date().isoformat(),
-        "cycleEnd": plan.cycle.end.date().isoformat(),
-        "usageMeters": meter_ids,
-    }

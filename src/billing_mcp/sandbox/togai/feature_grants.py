@@ -5,76 +5,58 @@ from decimal import Decimal
 from typing import Any
 
 from billing_mcp import money
+from billing_mcp.rating import entitlement_card
+from billing_mcp.rating.cards import Entitlement
 from billing_mcp.sandbox import clock, store
 from billing_mcp.sandbox.call import Call, Reply
 from billing_mcp.sandbox.jobs import Job
-from billing_mcp.sandbox.store import Connection, Row
-from billing_mcp.sandbox.togai.running import Running, cycles_until, running
-
-_GRANTING = (
-    "select s.* from pricing_schedules s join price_plans p on p.id = s.price_plan_id"
-    " where (p.details ->> '$.billingEntitlementRateCards' is not null"
-    " or p.details ->> '$.entitlementOverageRateCards' is not null"
-    " or s.details_override is not null)"
-)
+from billing_mcp.sandbox.store import Connection
+from billing_mcp.sandbox.togai.running import Running
 
 
-def grant_what_is_due(request: Call, schedule_id: str | None = None) -> int:
-    """Give what the plans grant for their present cycles, once; answers how many entries."""
-    rows = request.db.execute(
-        _GRANTING + " and s.start_date <= ? and ? < s.end_date and s.id = coalesce(?, s.id)",
-        (request.stamp, request.stamp, schedule_id),
-    ).fetchall()
-    return sum(_grant_cycle(request, row) for row in rows)
+def grant_cycle(request: Call, running: Running) -> None:
+    """Give what a plan grants in a cycle that begins. PREPAID cards wait until they are paid."""
+    for card in running.plan.entitlements:
+        if card.timing != "PREPAID":
+            _grant_card(request, running, card)
+    for overage in running.plan.overages:
+        entry = _entry(running, overage.feature_id, "OVERAGE")
+        _insert(request, entry, overage.maximum)
 
 
-def _grant_cycle(request: Call, schedule: Row) -> int:
-    cycles = list(cycles_until(request.db, schedule, request.now))
-    present, number = cycles[-1], len(cycles) - 1
-    prefix = f"{schedule['id']}#{present.cycle.start.date()}"
-    known = request.db.execute(
-        "select 1 from feature_entries where account_id = ? and id like ? || '%'",
-        (schedule["account_id"], prefix),
-    ).fetchone()
-    if known:
-        return 0
-    granted = 0
-    for card in present.details.get("billingEntitlementRateCards", []):
-        recurrence = card.get("recurrenceConfig", {})
-        offset, interval = recurrence.get("offset", 0), recurrence.get("interval", 1)
-        if number >= offset and (number - offset) % interval == 0:
-            granted += _grant_card(request, present, card, prefix)
-    for card in present.details.get("entitlementOverageRateCards", []):
-        limit = card.get("maxQuantity")
-        entry = _entry(present, card, f"{prefix}$OVERAGE", "OVERAGE")
-        granted += _insert(request, entry, None if limit is None else Decimal(limit))
-    return granted
+def grant_prepaid(request: Call, running: Running) -> None:
+    """The invoice of a cycle's fees in advance is paid: give what waited for it."""
+    for card in running.plan.entitlements:
+        if card.timing == "PREPAID":
+            _grant_card(request, running, card)
 
 
-def _grant_card(request: Call, present: Running, card: dict[str, Any], prefix: str) -> int:
-    for index, config in enumerate(card["featureConfigs"]):
+def _grant_card(request: Call, running: Running, card: Entitlement) -> None:
+    ends_with = clock.read(running.schedule["end_date"])
+    for index, granted in enumerate(entitlement_card.granted(card, running.cycle)):
         # One card may grant in several portions; the vendor's id has no place for that.
         portion = f".{index + 1}" if index else ""
-        entry = _entry(present, card, f"{prefix}{portion}$PRICE_PLAN", "PRICE_PLAN")
-        start = clock.after(present.cycle.start, config.get("effectiveFrom", "P0D"))
-        end = clock.after(present.cycle.start, config["effectiveUntil"])
-        ends_with = clock.read(present.schedule["end_date"])
-        entry |= {
+        start, end = granted.effective_from, min(granted.effective_until, ends_with)
+        entry = _entry(running, card.feature_id, "PRICE_PLAN", portion) | {
             "effective_from": clock.written(start),
-            "effective_until": clock.written(max(start, min(end, ends_with))),
+            "effective_until": clock.written(max(start, end)),
         }
-        _insert(request, entry, Decimal(config["featureCreditLimit"]))
-    return len(card["featureConfigs"])
+        _insert(request, entry, granted.amount)
 
 
-def _entry(present: Running, card: dict[str, Any], entry_id: str, source: str) -> dict[str, Any]:
+def entry_id(running: Running, source: str, portion: str = "") -> str:
+    """The vendor's form of an id for what a cycle grants."""
+    return f"{running.schedule_id}#{running.cycle.start.date()}{portion}${source}"
+
+
+def _entry(running: Running, feature_id: str, source: str, portion: str = "") -> dict[str, Any]:
     return {
-        "id": entry_id,
-        "account_id": present.schedule["account_id"],
-        "feature_id": card["featureId"],
+        "id": entry_id(running, source, portion),
+        "account_id": running.account_id,
+        "feature_id": feature_id,
         "source": source,
-        "effective_from": clock.written(present.cycle.start),
-        "effective_until": clock.written(present.cycle.end),
+        "effective_from": clock.written(running.cycle.start),
+        "effective_until": clock.written(running.cycle.end),
     }
 
 
@@ -100,17 +82,17 @@ def grant_purchase(
     return number
 
 
-def _insert(request: Call, entry: dict[str, Any], granted: Decimal | None) -> int:
+def _insert(request: Call, entry: dict[str, Any], granted: Decimal | None) -> None:
     """`granted` is None for overage without a limit."""
     over = entry["effective_until"] <= request.stamp
     rest = {
         "status": "EXPIRED" if over else "ACTIVE",
         "granted": None if granted is None else money.plain(granted),
         "used": "0",
+        "beyond": "0",
     }
     store.insert(request.db, "feature_entries", entry | rest)
     request.effect("feature-credits", entry["id"])
-    return 1
 
 
 def end_at(request: Call, schedule_id: str, moment: str) -> None:
@@ -127,26 +109,6 @@ def end_at(request: Call, schedule_id: str, moment: str) -> None:
         elif moment <= request.stamp:
             changes["status"] = "EXPIRED"
         store.update(request.db, "feature_entries", changes, number=row["number"])
-
-
-def _next_grant(db: Connection, moment: datetime) -> datetime | None:
-    """The next start of a cycle, or of a schedule, that may grant something."""
-    stamp = clock.written(moment)
-    rows = db.execute(_GRANTING + " and s.end_date > ?", (stamp,)).fetchall()
-    starts = []
-    for row in rows:
-        start = clock.read(row["start_date"])
-        if start > moment:
-            starts.append(start)
-        else:
-            cycle = running(db, row, moment).cycle
-            if clock.written(cycle.end) < row["end_date"]:
-                starts.append(cycle.end)
-    return min(starts, default=None)
-
-
-def _grant(request: Call) -> Reply:
-    return Reply({"granted": grant_what_is_due(request)})
 
 
 def _next_expiry(db: Connection, moment: datetime) -> datetime | None:
@@ -168,4 +130,3 @@ def _expire(request: Call) -> Reply:
 
 
 EXPIRE = Job("expire-feature-credits", _next_expiry, _expire)
-GRANT = Job("grant-feature-credits", _next_grant, _grant)

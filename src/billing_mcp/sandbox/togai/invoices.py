@@ -1,4 +1,4 @@
-"""Togai's invoices: stored rows with their tree of lines, listed by documented filters."""
+"""Togai's invoices with their trees of lines: kept, listed by documented filters, shown."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from billing_mcp import money
 from billing_mcp.sandbox import call, clock, store
 from billing_mcp.sandbox.call import Call, Refusal, Reply, Resource
 from billing_mcp.sandbox.store import Row
-from billing_mcp.sandbox.togai import accounts, contact, customers, price_plans
+from billing_mcp.sandbox.togai import accounts, contact, customers, drafts, price_plans
 from billing_mcp.sandbox.togai.columns import packed, present, unpacked
 from billing_mcp.sandbox.togai.paging import Listing, page
 
@@ -84,18 +84,25 @@ def list_invoices(request: Call) -> Reply:
         call.day(request.query, name, default=None)
     for name in ("start_time", "end_time"):
         call.text(request.query, name, pattern="[0-9]{1,12}", default=None)
+    drafts.settle(request, request.query.get("owner_id"))
     found = page(request, _LISTING)
     return Reply({"data": [_summary(row) for row in found.rows], "nextToken": found.next_token})
 
 
 @resource.route("GET", "/invoices/{invoice_id}")
 def get_invoice(request: Call) -> Reply:
+    drafts.settle(request, existing(request, request.path["invoice_id"])["owner_id"])
+    return Reply(render(existing(request, request.path["invoice_id"])))
+
+
+def existing(request: Call, invoice_id: str) -> Row:
+    """The invoice's row. Refuses with 404."""
     row: Row | None = request.db.execute(
-        "select * from invoices where id = ?", (request.path["invoice_id"],)
+        "select * from invoices where id = ?", (invoice_id,)
     ).fetchone()
     if row is None:
-        raise Refusal(404, f"Invoice {request.path['invoice_id']} not found")
-    return Reply(render(row))
+        raise Refusal(404, f"Invoice {invoice_id} not found")
+    return row
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,17 @@
 from datetime import date
 from typing import Any
 
+from billing_mcp.rating.plan import NotAPlan, read_plan
 from billing_mcp.sandbox import call, clock, store
 from billing_mcp.sandbox.call import Call, Refusal, Reply, Resource
 from billing_mcp.sandbox.store import Row
-from billing_mcp.sandbox.togai import accounts, feature_grants, price_plan_rules, price_plans
+from billing_mcp.sandbox.togai import (
+    accounts,
+    billing,
+    feature_grants,
+    price_plan_rules,
+    price_plans,
+)
 from billing_mcp.sandbox.togai.columns import packed, present, unpacked
 from billing_mcp.sandbox.togai.paging import Listing, page
 from billing_mcp.sandbox.togai.running import effective_details
@@ -15,8 +22,9 @@ resource = Resource()
 
 _FIELDS = (
     *("mode", "pricePlanId", "effectiveFrom", "effectiveUntil", "pricePlanDetailsOverride"),
-    *("pricingRulesOverride", "retainStartOffsets", "preActions"),
+    *("pricingRulesOverride", "retainStartOffsets"),
 )
+_MOST_EDITS = 10
 _LISTING = Listing(
     select="select * from pricing_schedules",
     unique="id",
@@ -30,28 +38,75 @@ _LISTING = Listing(
 
 @resource.route("POST", "/accounts/{account_id}/price_plans")
 def update_pricing_schedule(request: Call) -> Reply:
+    account = _open_account(request)
+    body = call.closed(request.body, (*_FIELDS, "preActions"))
+    if call.listed(body, "preActions", default=[]):
+        raise Refusal(501, "not imitated by the sandbox: preActions")
+    _edit(request, account, body, "")
+    return Reply(_answer(request, account))
+
+
+@resource.route("POST", "/accounts/{account_id}/edit_schedules")
+def edit_pricing_schedules(request: Call) -> Reply:
+    """All edits in their order, or none (ours). `dry_run` answers what they would lead to."""
+    account = _open_account(request)
+    dry = call.one_of(request.query, "dry_run", ("true", "false"), default="false")
+    edits = call.listed(
+        call.closed(request.body, ("edits",)), "edits", minimum=1, maximum=_MOST_EDITS
+    )
+    try:
+        with store.transaction(request.db):
+            for index, item in enumerate(edits):
+                place = f"edits[{index}]."
+                _edit(request, account, call.closed(item, _FIELDS, place), place)
+            _end_of_edits(_answer(request, account), dry=dry == "true")
+    except _OnlyTried as tried:
+        return Reply(tried.answer)
+    return Reply(_answer(request, account))
+
+
+class _OnlyTried(Exception):
+    """Takes back what a dry run has done, and brings what it would have led to."""
+
+    def __init__(self, answer: dict[str, Any]) -> None:
+        super().__init__("only tried")
+        self.answer = answer
+
+
+def _end_of_edits(answer: dict[str, Any], *, dry: bool) -> None:
+    if dry:
+        raise _OnlyTried(answer)
+
+
+def _open_account(request: Call) -> Row:
     account = accounts.existing(request, request.path["account_id"])
     if account["status"] == "ARCHIVED":
         raise Refusal(400, f"Account {account['id']} is archived")
-    body = call.closed(request.body, _FIELDS)
-    start, end = call.day(body, "effectiveFrom"), call.day(body, "effectiveUntil")
+    return account
+
+
+def _edit(request: Call, account: Row, given: dict[str, Any], at: str) -> None:
+    """Associate a plan, or take a period out. `at` is where the edit is in the body."""
+    start = call.day(given, "effectiveFrom", at=at)
+    end = call.day(given, "effectiveUntil", at=at)
     if end <= start:
-        raise Refusal(400, "effectiveUntil must be later than effectiveFrom")
-    if call.flag(body, "retainStartOffsets", default=False):
-        raise Refusal(501, "not imitated by the sandbox: retainStartOffsets")
-    if call.listed(body, "preActions", default=[]):
-        raise Refusal(501, "not imitated by the sandbox: preActions")
-    mode = call.one_of(body, "mode", ("ASSOCIATE", "DISASSOCIATE"), default="ASSOCIATE")
+        raise Refusal(400, f"{at}effectiveUntil must be later than effectiveFrom")
+    if call.flag(given, "retainStartOffsets", default=False, at=at):
+        raise Refusal(501, f"not imitated by the sandbox: {at}retainStartOffsets")
+    mode = call.one_of(given, "mode", ("ASSOCIATE", "DISASSOCIATE"), default="ASSOCIATE", at=at)
     if mode == "ASSOCIATE":
-        _associate(request, account, body, (start, end))
+        _associate(request, account, given, (start, end), at)
     else:
-        _disassociate(request, account, body, (start, end))
+        _disassociate(request, account, given, (start, end), at)
+
+
+def _answer(request: Call, account: Row) -> dict[str, Any]:
     rows = request.db.execute(
         "select * from pricing_schedules where account_id = ? order by start_date, id",
         (account["id"],),
     )
     answer = {"accountId": account["id"], "accountName": account["name"]}
-    return Reply(answer | {"pricingSchedules": [_plan_override(request, row) for row in rows]})
+    return answer | {"pricingSchedules": [_plan_override(request, row) for row in rows]}
 
 
 @resource.route("GET", "/accounts/{account_id}/pricing_schedules")
@@ -68,9 +123,9 @@ def list_pricing_schedules(request: Call) -> Reply:
 
 
 def _associate(
-    request: Call, account: Row, body: dict[str, Any], period: tuple[date, date]
+    request: Call, account: Row, body: dict[str, Any], period: tuple[date, date], at: str
 ) -> None:
-    plan = _usable_plan(request, account, body)
+    plan = _usable_plan(request, account, body, at)
     start, end = (clock.written(clock.midnight(day)) for day in period)
     other = request.db.execute(
         "select id from pricing_schedules where account_id = ? and price_plan_id = ?"
@@ -79,15 +134,16 @@ def _associate(
     ).fetchone()
     if other:
         raise Refusal(400, f"The plan is associated in schedule {other['id']} in that time already")
-    override = rules = None
+    own = rules = None
     if "pricePlanDetailsOverride" in body:
         details = unpacked(plan, "details")
-        place = "pricePlanDetailsOverride."
+        place = f"{at}pricePlanDetailsOverride."
         given = call.mapping(body, "pricePlanDetailsOverride")
-        override = packed(price_plan_rules.override(request, given, details, place))
+        own = price_plan_rules.override(request, given, details, place)
     if "pricingRulesOverride" in body:
-        place = "pricingRulesOverride"
-        rules = packed(price_plan_rules.pricing_rules(request, body[place], place))
+        place = f"{at}pricingRulesOverride"
+        rules = packed(price_plan_rules.pricing_rules(request, body["pricingRulesOverride"], place))
+    _check_rates(account, {**unpacked(plan, "details"), **(own or {})}, at)
     columns = {
         "id": request.new_id("sch"),
         "account_id": account["id"],
@@ -96,38 +152,47 @@ def _associate(
         "associated_on": period[0].isoformat(),
         "start_date": start,
         "end_date": end,
-        "details_override": override,
+        "details_override": None if own is None else packed(own),
         "rules_override": rules,
+        "next_cycle_at": None,
         "created_at": request.stamp,
     }
     store.insert(request.db, "pricing_schedules", columns)
     request.effect("association", str(columns["id"]))
-    feature_grants.grant_what_is_due(request, str(columns["id"]))
+    billing.schedule_added(request, str(columns["id"]))
 
 
-def _usable_plan(request: Call, account: Row, body: dict[str, Any]) -> Row:
-    plan_id = call.text(body, "pricePlanId", minimum=1, maximum=50)
+def _check_rates(account: Row, details: dict[str, Any], at: str) -> None:
+    """Whether the account can be billed by these details at all."""
+    try:
+        plan = read_plan(details)
+    except NotAPlan as error:
+        raise Refusal(400, f"{at}pricePlanId: the plan cannot be rated: {error}") from error
+    if account["invoice_currency"] not in plan.currencies:
+        currency = account["invoice_currency"]
+        raise Refusal(400, f"{at}pricePlanDetailsOverride has no rates in {currency}")
+
+
+def _usable_plan(request: Call, account: Row, body: dict[str, Any], at: str) -> Row:
+    plan_id = call.text(body, "pricePlanId", minimum=1, maximum=50, at=at)
     plan: Row | None = request.db.execute(
         "select * from price_plans where id = ?", (plan_id,)
     ).fetchone()
     if plan is None or plan["status"] != "ACTIVE":
-        raise Refusal(400, f"pricePlanId: there is no active price plan {plan_id}")
+        raise Refusal(400, f"{at}pricePlanId: there is no active price plan {plan_id}")
     if plan["type"] != "BILLING":
-        raise Refusal(400, f"pricePlanId: {plan_id} is a plan to purchase, not to associate")
+        raise Refusal(400, f"{at}pricePlanId: {plan_id} is a plan to purchase, not to associate")
     if account["invoice_currency"] not in unpacked(plan, "active_currencies"):
         currency = account["invoice_currency"]
-        raise Refusal(400, f"pricePlanId: {plan_id} is not active in {currency}")
-    for card in unpacked(plan, "details").get("billingEntitlementRateCards", []):
-        if card["invoiceTiming"] == "PREPAID":
-            raise Refusal(501, "not imitated by the sandbox: PREPAID entitlement rate cards")
+        raise Refusal(400, f"{at}pricePlanId: {plan_id} is not active in {currency}")
     return plan
 
 
 def _disassociate(
-    request: Call, account: Row, body: dict[str, Any], period: tuple[date, date]
+    request: Call, account: Row, body: dict[str, Any], period: tuple[date, date], at: str
 ) -> None:
     """Take the period out of the schedules of the plan, or of every plan if none is named."""
-    plan_id = call.text(body, "pricePlanId", default=None)
+    plan_id = call.text(body, "pricePlanId", default=None, at=at)
     start, end = (clock.written(clock.midnight(day)) for day in period)
     rows = request.db.execute(
         "select * from pricing_schedules where account_id = ? and start_date < ? and ? < end_date"
@@ -137,16 +202,17 @@ def _disassociate(
     if not rows:
         raise Refusal(400, f"Account {account['id']} has no such price plan in that time")
     for row in rows:
-        if end < row["end_date"]:
-            rest = dict(row) | {"id": request.new_id("sch"), "start_date": end}
+        rest_id = request.new_id("sch") if end < row["end_date"] else None
+        if rest_id is not None:
+            rest = dict(row) | {"id": rest_id, "start_date": end, "next_cycle_at": None}
             store.insert(request.db, "pricing_schedules", rest)
         if row["start_date"] < start:
             store.update(request.db, "pricing_schedules", {"end_date": start}, id=row["id"])
         else:
             request.db.execute("delete from pricing_schedules where id = ?", (row["id"],))
         feature_grants.end_at(request, row["id"], max(start, row["start_date"]))
+        billing.schedule_cut(request, row, rest_id)
         request.effect("disassociation", row["id"])
-    feature_grants.grant_what_is_due(request)
 
 
 def _plan_override(request: Call, row: Row) -> dict[str, Any]:

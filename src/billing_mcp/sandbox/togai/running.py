@@ -1,28 +1,38 @@
 """The price plans that run for an account at a moment, and the cycle each of them is in."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
+from billing_mcp import money
+from billing_mcp.rating.cycles import Cycle, cycle_at, cycle_number, grace_end
+from billing_mcp.rating.plan import CycleRule, NotAPlan, Plan, read_plan
 from billing_mcp.sandbox import clock
 from billing_mcp.sandbox.store import Connection, Row
 from billing_mcp.sandbox.togai.columns import unpacked
-from billing_mcp.sandbox.togai.cycles import Cycle, cycle_at
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A schedule, the details that count for it, and its cycle at the moment asked about."""
+    """A schedule, the plan that counts for it, and one of its cycles."""
 
     schedule: Row
-    details: dict[str, Any]
+    plan: Plan
     cycle: Cycle
 
     @property
+    def schedule_id(self) -> str:
+        return str(self.schedule["id"])
+
+    @property
+    def account_id(self) -> str:
+        return str(self.schedule["account_id"])
+
+    @property
     def grace_ends(self) -> datetime:
-        """When events of this cycle are no longer counted."""
-        return self.cycle.grace_ends(self.details["pricingCycleConfig"]["gracePeriod"])
+        """When events of this cycle are no longer counted, and its invoice becomes final."""
+        return grace_end(cycle_rule(self.plan), self.cycle)
 
 
 def running_at(db: Connection, account_id: str, moment: datetime) -> list[Running]:
@@ -33,27 +43,41 @@ def running_at(db: Connection, account_id: str, moment: datetime) -> list[Runnin
         " and ? < end_date order by start_date, id",
         (account_id, stamp, stamp),
     ).fetchall()
-    return [running(db, row, moment) for row in rows]
+    found = [in_cycle_at(db, row, moment) for row in rows]
+    return [running for running in found if running is not None]
 
 
-def running(db: Connection, schedule: Row, moment: datetime) -> Running:
-    """The schedule at a moment that it covers."""
-    details = effective_details(db, schedule)
-    return Running(schedule, details, _cycle(schedule, details, moment))
+def in_cycle_at(db: Connection, schedule: Row, moment: datetime) -> Running | None:
+    """The schedule in the cycle that the moment lies in, if it covers the moment."""
+    plan = plan_of(db, schedule)
+    associated, until = _ends(schedule)
+    cycle = _within(schedule, cycle_at(cycle_rule(plan), associated, until, moment))
+    if cycle is None or moment < cycle.start:
+        return None
+    return Running(schedule, plan, cycle)
 
 
-def cycles_until(db: Connection, schedule: Row, moment: datetime) -> Iterator[Running]:
-    """The schedule in each of its cycles, from its association on, up to the moment's."""
-    details = effective_details(db, schedule)
-    first = clock.midnight(date.fromisoformat(schedule["associated_on"]))
-    last = _whole_cycle(schedule, details, moment).start
-    at = first
-    while True:
-        whole = _whole_cycle(schedule, details, at)
-        yield Running(schedule, details, _within(schedule, whole))
-        if whole.start >= last:
-            return
-        at = whole.end
+def in_cycle(db: Connection, schedule: Row, number: int) -> Running | None:
+    """The schedule in the cycle of a number (0 holds the association), if it has that one."""
+    plan = plan_of(db, schedule)
+    associated, until = _ends(schedule)
+    cycle = _within(schedule, cycle_number(cycle_rule(plan), associated, until, number))
+    return None if cycle is None else Running(schedule, plan, cycle)
+
+
+def cycle_rule(plan: Plan) -> CycleRule:
+    """The rule of a plan that can be associated. Raises `NotAPlan` for one that is only bought."""
+    if plan.cycle is None:
+        raise NotAPlan("pricingCycleConfig is missing")
+    return plan.cycle
+
+
+def plan_of(db: Connection, schedule: Row) -> Plan:
+    """The plan as it counts for the schedule, read for rating."""
+    row = db.execute(
+        "select details from price_plans where id = ?", (schedule["price_plan_id"],)
+    ).fetchone()
+    return _read(row["details"], schedule["details_override"])
 
 
 def effective_details(db: Connection, schedule: Row) -> dict[str, Any]:
@@ -64,16 +88,23 @@ def effective_details(db: Connection, schedule: Row) -> dict[str, Any]:
     return {**unpacked(plan, "details"), **(unpacked(schedule, "details_override") or {})}
 
 
-def _cycle(schedule: Row, details: dict[str, Any], moment: datetime) -> Cycle:
-    return _within(schedule, _whole_cycle(schedule, details, moment))
+# An event asks for the plans of its account, and most events of a batch for the same ones.
+@lru_cache(maxsize=1024)
+def _read(details: str, override: str | None) -> Plan:
+    whole: Any = money.from_json(details)
+    own: Any = {} if override is None else money.from_json(override)
+    return read_plan({**whole, **own})
 
 
-def _whole_cycle(schedule: Row, details: dict[str, Any], moment: datetime) -> Cycle:
-    associated_on = date.fromisoformat(schedule["associated_on"])
-    return cycle_at(details["pricingCycleConfig"], associated_on, moment)
+def _ends(schedule: Row) -> tuple[date, date]:
+    """The day of the association, which the cycles are numbered from, and the day it ends."""
+    until = clock.read(schedule["end_date"]).date()
+    return date.fromisoformat(schedule["associated_on"]), until
 
 
-def _within(schedule: Row, whole: Cycle) -> Cycle:
-    """A cycle begins no earlier and ends no later than its schedule."""
-    start, end = clock.read(schedule["start_date"]), clock.read(schedule["end_date"])
-    return Cycle(max(whole.start, start), min(whole.end, end))
+def _within(schedule: Row, cycle: Cycle | None) -> Cycle | None:
+    """The part of a cycle that a schedule has whose beginning was taken out later."""
+    start = clock.read(schedule["start_date"])
+    if cycle is None or cycle.end <= start:
+        return None
+    return cycle if cycle.start >= start else replace(cycle, start=start)

@@ -121,9 +121,25 @@ create table pricing_schedules (
     end_date text not null,
     details_override text,
     rules_override text,
+    next_cycle_at text, -- when its next cycle opens; null: all have opened
     created_at text not null
 ) strict;
 create index pricing_schedules_by_account on pricing_schedules (account_id, start_date);
+create index pricing_schedules_by_next_cycle on pricing_schedules (next_cycle_at);
+
+-- What the events of a cycle add up to. An event is added once, when it is counted.
+create table cycle_usage (
+    schedule_id text not null,
+    cycle_number integer not null, -- 0 holds the association
+    usage_meter_id text not null,
+    units text not null,
+    primary key (schedule_id, cycle_number, usage_meter_id)
+) strict, without rowid;
+
+-- Accounts whose drafts are no longer what their usage, credits and plans make of them.
+create table stale_accounts (
+    account_id text primary key
+) strict, without rowid;
 
 create table purchases (
     id text primary key,
@@ -149,6 +165,7 @@ create table feature_entries (
     effective_until text not null,
     granted text, -- null: overage without a limit
     used text not null,
+    beyond text not null, -- asked for beyond all that was granted, and not counted anywhere
     unique (account_id, feature_id, id)
 ) strict;
 create index feature_entries_by_end on feature_entries (status, effective_until);
@@ -182,6 +199,7 @@ create table credits (
     amount text not null,
     held text not null,
     consumed text not null,
+    lapsed text not null, -- what expired or was voided
     currency text not null,
     priority integer not null,
     grantor_id text,
@@ -211,6 +229,10 @@ create table invoices (
     customer_id text not null references customers (id),
     owner_id text not null references accounts (id),
     price_plan_id text,
+    -- Of an invoice that is computed from a cycle, and when that one becomes final.
+    schedule_id text,
+    cycle_number integer,
+    final_at text,
     status text not null,
     finalizing_status text,
     class text not null check (class in ('INVOICE', 'ORDER', 'BILLABLE')),
@@ -234,3 +256,5 @@ create table invoices (
 ) strict;
 create index invoices_by_date on invoices (invoice_date desc, id);
 create index invoices_by_owner on invoices (owner_id);
+create index invoices_that_run on invoices (final_at) where status = 'DRAFT';
+create index invoices_by_cycle on invoices (schedule_id, cycle_number);

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from billing_mcp.rating import json_logic
 from billing_mcp.sandbox import call, store
 from billing_mcp.sandbox.call import Call, Refusal, Reply, Resource
 from billing_mcp.sandbox.store import Row
-from billing_mcp.sandbox.togai import event_schemas, json_logic, quotas
+from billing_mcp.sandbox.togai import event_schemas, quotas
 from billing_mcp.sandbox.togai.columns import packed, present, unpacked
 from billing_mcp.sandbox.togai.paging import Listing, page
 

@@ -1,0 +1,194 @@
+"""What an event counts for: the readings of meters, the sums of cycles, and the way back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from billing_mcp import money
+from billing_mcp.rating.meters import Event, Meter, read_meter, units
+from billing_mcp.sandbox import clock, store
+from billing_mcp.sandbox.call import Call
+from billing_mcp.sandbox.store import Connection, Row
+from billing_mcp.sandbox.togai import entitlements, usage_sums
+from billing_mcp.sandbox.togai.columns import packed, unpacked
+from billing_mcp.sandbox.togai.running import Running, in_cycle_at, running_at
+
+METERED = "INGESTION_COMPLETED_EVENT_METERED"
+NOT_METERED = "INGESTION_COMPLETED_EVENT_NOT_METERED"
+
+
+class CycleClosed(Exception):
+    """The cycle an event counted in is over with its grace: its invoice is final."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One meter's result; `units` is None when the meter lets the event pass by."""
+
+    meter: Row
+    units: Decimal | None
+
+    def shown(self) -> dict[str, Any]:
+        """The reading as the event's pipeline info has it."""
+        entry = {"id": self.meter["id"], "name": self.meter["name"]}
+        entry |= {"version": self.meter["version"]}
+        if self.units is None:
+            return entry | {"status": "PROCESSED_FILTERED_OUT"}
+        return entry | {"status": "PROCESSED_UNITS_COMPUTED", "units": self.units}
+
+
+def readings(db: Connection, event: Mapping[str, Any]) -> list[Reading]:
+    """Every active meter's reading of an event. Raises `rating.json_logic.LogicError`."""
+    meters = db.execute(
+        "select * from usage_meters where event_schema_name = ? and status = 'ACTIVE' order by id",
+        (event["schemaName"],),
+    ).fetchall()
+    attributes = {entry["name"]: entry["value"] for entry in event["attributes"]}
+    seen = Event(event["dimensions"], attributes)
+    return [
+        Reading(row, units(_meter(row["aggregation"], row["filters"], row["computations"]), seen))
+        for row in meters
+    ]
+
+
+# The logic of a meter is read once, not once for each event.
+@lru_cache(maxsize=1024)
+def _meter(aggregation: str, filters: str, computations: str) -> Meter:
+    details = {
+        "aggregation": aggregation,
+        "filters": money.from_json(filters),
+        "computations": money.from_json(computations),
+    }
+    return read_meter(details)
+
+
+def count(
+    request: Call, account_id: str, results: list[Reading], plans: list[Running]
+) -> list[dict[str, Any]]:
+    """Add an event to the cycles of the plans that price it and are still open.
+
+    Answers these plans as the event's pipeline info has them.
+    """
+    matched = {entry.meter["id"]: entry.units for entry in results if entry.units is not None}
+    priced = []
+    for plan in plans:
+        cards = [card.usage_meter_id for card in plan.plan.usage_cards]
+        ids = [meter_id for meter_id in cards if meter_id in matched]
+        if ids and plan.grace_ends > request.now:
+            _add(request, plan, {meter_id: matched[meter_id] for meter_id in ids}, 1)
+            priced.append(_priced(request, plan, ids))
+    usage_sums.mark_stale(request, account_id)
+    return priced
+
+
+def _add(request: Call, plan: Running, amounts: Mapping[str, Decimal], sign: int) -> None:
+    for meter_id, amount in amounts.items():
+        usage_sums.add(request, plan.schedule_id, plan.cycle.number, meter_id, amount * sign)
+
+
+def _priced(request: Call, plan: Running, meter_ids: list[str]) -> dict[str, Any]:
+    row = request.db.execute(
+        "select id, name from price_plans where id = ?", (plan.schedule["price_plan_id"],)
+    ).fetchone()
+    return {
+        "name": row["name"],
+        "id": row["id"],
+        "scheduleId": plan.schedule_id,
+        "cycleStart": plan.cycle.start.date().isoformat(),
+        "cycleEnd": plan.cycle.end.date().isoformat(),
+        "usageMeters": meter_ids,
+    }
+
+
+def undo(request: Call, event: Row) -> None:
+    """Give back all that a counted event added: usage, what that costs, and feature credits.
+
+    The event's row is not touched. Raises `CycleClosed`, and then nothing has been given back.
+    """
+    if event["account_id"] is None:
+        return
+    moment, pipeline = clock.read(event["happened_at"]), unpacked(event, "pipeline")
+    plans = running_at(request.db, event["account_id"], moment)
+    if plans and all(plan.grace_ends <= request.now for plan in plans):
+        raise CycleClosed(_closed(plans[-1]))
+    counted = _counted(pipeline)
+    added: list[tuple[Running, list[str]]] = []
+    for entry in pipeline.get("pricePlans", []):
+        for plan in plans:
+            if plan.schedule_id == entry["scheduleId"]:
+                if plan.grace_ends <= request.now:
+                    raise CycleClosed(_closed(plan))
+                added.append((plan, entry["usageMeters"]))
+    for plan, meter_ids in added:
+        _add(request, plan, {meter_id: counted[meter_id] for meter_id in meter_ids}, -1)
+    _give_back(request, event, pipeline)
+    usage_sums.mark_stale(request, event["account_id"])
+
+
+def _closed(plan: Running) -> str:
+    return f"The cycle's grace period ended at {clock.written(plan.grace_ends)}"
+
+
+def _counted(pipeline: Mapping[str, Any]) -> dict[str, Decimal]:
+    return {
+        entry["id"]: Decimal(entry["units"])
+        for entry in pipeline.get("usageMeters", [])
+        if "units" in entry
+    }
+
+
+def _give_back(request: Call, event: Row, pipeline: Mapping[str, Any]) -> None:
+    details = pipeline.get("featureDetails")
+    if details is None:
+        return
+    attributes = unpacked(event, "payload")["attributes"]
+    (value,) = (one["value"] for one in attributes if one["name"] == details["mappedAttribute"])
+    entries = entitlements.in_effect(
+        request, event["account_id"], details["featureId"], event["happened_at"]
+    )
+    entitlements.give_back(request, entries, max(money.exact(value), Decimal(0)))
+
+
+def move(request: Call, before: Row, schedule_ids: list[str]) -> None:
+    """A schedule was cut: its events of open cycles go to where their time is now.
+
+    `before` is the schedule as it was, `schedule_ids` what it has become; an event whose time
+    none of them covers is no longer priced by the plan.
+    """
+    rows = request.db.execute(
+        "select * from events where account_id = ? and happened_at >= ? and happened_at < ?"
+        " and status = ? order by number",
+        (before["account_id"], before["start_date"], before["end_date"], METERED),
+    ).fetchall()
+    for row in rows:
+        pipeline = unpacked(row, "pipeline")
+        entries = pipeline["pricePlans"]
+        old = next((one for one in entries if one["scheduleId"] == before["id"]), None)
+        moment = clock.read(row["happened_at"])
+        was = None if old is None else in_cycle_at(request.db, before, moment)
+        if old is None or was is None or was.grace_ends <= request.now:
+            continue
+        counted = _counted(pipeline)
+        amounts = {meter_id: counted[meter_id] for meter_id in old["usageMeters"]}
+        _add(request, was, amounts, -1)
+        entries.remove(old)
+        now = _covering(request, schedule_ids, moment)
+        if now is not None:
+            _add(request, now, amounts, 1)
+            entries.append(_priced(request, now, old["usageMeters"]))
+        changes = {"pipeline": packed(pipeline), "status": METERED if entries else NOT_METERED}
+        store.update(request.db, "events", changes, number=row["number"])
+
+
+def _covering(request: Call, schedule_ids: list[str], moment: datetime) -> Running | None:
+    for schedule_id in schedule_ids:
+        row = request.db.execute(
+            "select * from pricing_schedules where id = ?", (schedule_id,)
+        ).fetchone()
+        running = None if row is None else in_cycle_at(request.db, row, moment)
+        if running is not None:
+            return running
+    return None
