@@ -7,6 +7,7 @@ from billing_mcp.sandbox.togai import (
     add_ons,
     billing,
     credits,  # noqa: A004 - named after the resource, as every file here
+    custom_invoices,
     customers,
     entitlements,
     event_corrections,
@@ -14,6 +15,7 @@ from billing_mcp.sandbox.togai import (
     events,
     feature_grants,
     features,
+    invoice_changes,
     invoices,
     licence_updates,
     named_licences,
@@ -27,12 +29,14 @@ RESOURCES: tuple[Resource, ...] = (
     accounts.resource,
     add_ons.resource,
     credits.resource,
+    custom_invoices.resource,
     customers.resource,
     entitlements.resource,
     event_corrections.resource,
     event_schemas.resource,
     events.resource,
     features.resource,
+    invoice_changes.resource,
     invoices.resource,
     licence_updates.resource,
     named_licences.resource,
@@ -42,4 +46,9 @@ RESOURCES: tuple[Resource, ...] = (
     usage_meters.resource,
 )
 # In this order when several fall due at the same time: what ends makes room for what begins.
-JOBS: tuple[Job, ...] = (credits.EXPIRE, feature_grants.EXPIRE, billing.RUN)
+JOBS: tuple[Job, ...] = (
+    credits.EXPIRE,
+    feature_grants.EXPIRE,
+    billing.RUN,
+    custom_invoices.ADVANCE,
+)

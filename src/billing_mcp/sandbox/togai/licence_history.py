@@ -10,7 +10,7 @@ from billing_mcp.sandbox.store import Connection
 
 def history(db: Connection, account_id: str, licence_id: str) -> list[LicenceChange]:
     """The quantity after each change, as rating takes it. An unknown licence has no changes."""
-    changes = _plain(db, account_id, licence_id) or _named(db, account_id, licence_id)
+    changes = plain(db, account_id, licence_id) or named(db, account_id, licence_id)
     return [LicenceChange(clock.read(moment).date(), quantity) for moment, quantity in changes]
 
 
@@ -21,7 +21,7 @@ def histories(
     return {licence_id: history(db, account_id, licence_id) for licence_id in licence_ids}
 
 
-def _plain(db: Connection, account_id: str, licence_id: str) -> list[tuple[str, Decimal]]:
+def plain(db: Connection, account_id: str, licence_id: str) -> list[tuple[str, Decimal]]:
     rows = db.execute(
         "select effective_from, quantity from licence_updates"
         " where account_id = ? and licence_id = ? order by effective_from, number",
@@ -30,7 +30,7 @@ def _plain(db: Connection, account_id: str, licence_id: str) -> list[tuple[str, 
     return [(row["effective_from"], Decimal(row["quantity"])) for row in rows]
 
 
-def _named(db: Connection, account_id: str, licence_id: str) -> list[tuple[str, Decimal]]:
+def named(db: Connection, account_id: str, licence_id: str) -> list[tuple[str, Decimal]]:
     """Each name counts one from when it is added until it is removed.
 
     At one instant removals come first, so that handing a licence on does not count as two.

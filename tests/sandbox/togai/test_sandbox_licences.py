@@ -1,0 +1,189 @@
+"""Licence updates: what is held from when on, and what is refused or passed over."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from sandbox.asking import Asker
+from sandbox.togai import world
+
+
+def licence(ask: Asker, kind: str = "LICENSE") -> str:
+    """The id of an add-on; the account main is there afterwards."""
+    world.account(ask)
+    made: str = ask.done("POST", "/addons", {"name": "Seats", "type": kind})["id"]
+    return made
+
+
+def body_of(licence_id: str, quantity: Any, kind: str = "ABSOLUTE", **fields: Any) -> Any:
+    body = {"licenseId": licence_id, "accountId": "main", "updateType": kind}
+    return body | {"quantity": quantity} | fields
+
+
+def update(
+    ask: Asker, licence_id: str, quantity: Any, kind: str = "ABSOLUTE", **fields: Any
+) -> Any:
+    return ask.done("POST", "/license_updates", body_of(licence_id, quantity, kind, **fields))
+
+
+def held(ask: Asker, licence_id: str) -> list[tuple[str, Any]]:
+    """Day and quantity of every update, latest first."""
+    rows = ask.done("GET", "/license_updates", licenseId=licence_id)["data"]
+    return [(row["effectiveFrom"][:10], row["quantity"]) for row in rows]
+
+
+def limited(licence_id: str, most: int) -> dict[str, Any]:
+    config = {"maxQuantity": most, "maxQuantityBreachAction": "DO_NOTHING"}
+    return {"id": licence_id, "enableProration": False, "config": config, **world.RATED}
+
+
+def test_an_update_says_what_is_held_after_it(ask: Asker) -> None:
+    seats = licence(ask)
+    first = update(ask, seats, 10, metadata={"order": "A-1"})
+
+    assert first == {
+        "licenseId": seats,
+        "accountId": "main",
+        "quantity": 10,
+        "effectiveFrom": "2026-11-20T12:00:00.000Z",
+        "metadata": {"order": "A-1"},
+        "createdAt": "2026-11-20T12:00:00.000Z",
+    }
+    assert update(ask, seats, Decimal("2.5"), "RELATIVE")["quantity"] == Decimal("12.5")
+    assert update(ask, seats, -12, "RELATIVE")["quantity"] == Decimal("0.5")
+    assert update(ask, seats, 7)["quantity"] == 7
+
+
+def test_an_update_that_comes_late_changes_what_relative_ones_after_it_led_to(
+    ask: Asker,
+) -> None:
+    seats = licence(ask)
+    update(ask, seats, 10, effectiveFrom="2026-11-02T00:00:00Z")
+    update(ask, seats, 3, "RELATIVE", effectiveFrom="2026-11-06T00:00:00Z")
+    update(ask, seats, 20, effectiveFrom="2026-11-08T00:00:00Z")
+    update(ask, seats, 1, "RELATIVE", effectiveFrom="2026-11-10T00:00:00Z")
+
+    # 10, then 10 - 4 = 6, then 6 + 3 = 9, then 20 whatever was before, then 21.
+    assert update(ask, seats, -4, "RELATIVE", effectiveFrom="2026-11-04T00:00:00Z")["quantity"] == 6
+    days = [("2026-11-10", 21), ("2026-11-08", 20), ("2026-11-06", 9)]
+    assert held(ask, seats) == [*days, ("2026-11-04", 6), ("2026-11-02", 10)]
+
+
+def test_nothing_below_zero_can_be_held_then_or_later(ask: Asker) -> None:
+    seats = licence(ask)
+    update(ask, seats, 5, effectiveFrom="2026-11-02T00:00:00Z")
+    update(ask, seats, -4, "RELATIVE", effectiveFrom="2026-11-06T00:00:00Z")
+
+    for fields in ({}, {"effectiveFrom": "2026-11-04T00:00:00Z"}):
+        refused = ask.togai("POST", "/license_updates", body_of(seats, -2, "RELATIVE", **fields))
+        assert refused.status == 400
+        assert refused.message.startswith("quantity: the account would hold -1 at")
+    assert held(ask, seats) == [("2026-11-06", 1), ("2026-11-02", 5)]
+
+
+def test_a_repeated_key_gives_back_the_update_and_changes_nothing(ask: Asker) -> None:
+    seats = licence(ask)
+    first = update(ask, seats, 10, idempotencyKey="order-1")
+
+    assert update(ask, seats, 3, "RELATIVE", idempotencyKey="order-1") == first
+    assert update(ask, seats, 3, "RELATIVE", idempotencyKey="order-2")["quantity"] == 13
+    assert [effect["key"] for effect in ask.effects("licence-update")] == ["order-1", "order-2"]
+
+
+def test_a_change_to_more_than_the_plan_allows_is_not_made(ask: Asker) -> None:
+    seats = licence(ask)
+    world.associate(ask, world.plan(ask, licenseRateCards=[limited(seats, 10)]))
+
+    assert update(ask, seats, 10, effectiveFrom="2026-11-20T00:00:00Z")["quantity"] == 10
+    assert update(ask, seats, 1, "RELATIVE")["quantity"] == 10
+    # It would lead above the maximum on the 20th: 8 + 3.
+    update(ask, seats, 8)
+    update(ask, seats, 3, "RELATIVE", effectiveFrom="2026-11-25T00:00:00Z")
+    assert held(ask, seats) == [("2026-11-20", 8), ("2026-11-20", 10)]
+    # Before the plan there is no limit.
+    assert update(ask, seats, 11, effectiveFrom="2026-10-20T00:00:00Z")["quantity"] == 11
+
+
+def test_a_cycle_whose_grace_has_ended_cannot_be_changed(ask: Asker) -> None:
+    seats = licence(ask)
+    card = {"id": seats, "enableProration": False, **world.RATED}
+    world.associate(ask, world.plan(ask, licenseRateCards=[card]), start="2026-10-01")
+
+    for moment in ("2026-10-31T23:00:00Z", "2026-09-01T00:00:00Z"):
+        body = body_of(seats, 5, effectiveFrom=moment)
+        refused = ask.togai("POST", "/license_updates", body)
+        # October's cycle ended on November 1st, its grace three days later.
+        shown = "2026-11-04T00:00:00.000Z"
+        expected = f"effectiveFrom: the grace period of that cycle ended at {shown}"
+        assert (refused.status, refused.message) == (400, expected)
+    assert update(ask, seats, 5, effectiveFrom="2026-11-01T00:00:00Z")["quantity"] == 5
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({"licenseId": "addon.0"}, "licenseId"),
+        ({"accountId": "nobody"}, "accountId"),
+        ({"updateType": "ADD"}, "updateType"),
+        ({"quantity": "5"}, "quantity"),
+        ({"quantity": -1}, "quantity"),
+        ({"effectiveFrom": "2026-11-20"}, "effectiveFrom"),
+        ({"idempotencyKey": ""}, "idempotencyKey"),
+        ({"metadata": {"order": 5}}, "metadata"),
+        ({"price": 5}, "price"),
+    ],
+)
+def test_a_malformed_licence_update_is_refused(
+    ask: Asker, fields: dict[str, Any], path: str
+) -> None:
+    seats = licence(ask)
+    answer = ask.togai("POST", "/license_updates", body_of(seats, 5) | fields)
+
+    assert answer.status == 400
+    assert answer.message.startswith(path)
+
+
+@pytest.mark.parametrize("kind", ["FIXED_FEE", "NAMED_LICENSE"])
+def test_only_plain_licences_are_updated(ask: Asker, kind: str) -> None:
+    other = licence(ask, kind)
+    answer = ask.togai("POST", "/license_updates", body_of(other, 5))
+
+    assert (answer.status, answer.message) == (
+        400,
+        f"licenseId: add-on {other} is of type {kind}",
+    )
+
+
+def test_updates_are_listed_by_account_licence_and_time(ask: Asker) -> None:
+    seats = licence(ask)
+    desks = ask.done("POST", "/addons", {"name": "Desks", "type": "LICENSE"})["id"]
+    world.account(ask, "other")
+    update(ask, seats, 1, effectiveFrom="2026-11-20T00:00:00Z")
+    update(ask, desks, 2, effectiveFrom="2026-11-21T00:00:00Z")
+    update(ask, seats, 3, effectiveFrom="2026-11-20T00:00:00Z", accountId="other")
+
+    def listed(**query: str) -> list[Any]:
+        return [row["quantity"] for row in ask.done("GET", "/license_updates", **query)["data"]]
+
+    assert listed() == [2, 1, 3]
+    assert listed(account_id="main") == [2, 1]
+    assert listed(licenseId=seats) == [1, 3]
+    assert listed(effectiveFrom="2026-11-21T05:30:00+05:30") == [2]
+    page = ask.done("GET", "/license_updates", pageSize=2, effectiveFrom="2026-11-20T00:00:00Z")
+    assert ([row["quantity"] for row in page["data"]], page["nextToken"]) == ([1, 3], None)
+    assert ask.togai("GET", "/license_updates", pageSize=51).status == 400
+    assert ask.togai("GET", "/license_updates", effectiveFrom="today").status == 400
+
+
+def test_the_metadata_of_an_update_is_replaced_and_nothing_else(ask: Asker) -> None:
+    seats = licence(ask)
+    made = update(ask, seats, 5, metadata={"order": "A-1"})
+    body = {"accountId": "main", "effectiveFrom": made["effectiveFrom"], "metadata": {"po": "7"}}
+
+    assert ask.done("PATCH", f"/license_updates/{seats}", body) == made | {"metadata": {"po": "7"}}
+    # The vendor's own client sends the template as the path.
+    again = ask.done("PATCH", "/license_updates/%7Blicense_id%7D", body, licenseId=seats)
+    assert again["metadata"] == {"po": "7"}
+    other = body | {"effectiveFrom": "2026-11-19T00:00:00Z"}
+    assert ask.togai("PATCH", f"/license_updates/{seats}", other).status == 400
