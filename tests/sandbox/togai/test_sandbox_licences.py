@@ -187,3 +187,122 @@ def test_the_metadata_of_an_update_is_replaced_and_nothing_else(ask: Asker) -> N
     assert again["metadata"] == {"po": "7"}
     other = body | {"effectiveFrom": "2026-11-19T00:00:00Z"}
     assert ask.togai("PATCH", f"/license_updates/{seats}", other).status == 400
+
+
+def lines_of(invoice: Any, kind: str) -> list[Any]:
+    """The lines of a type, wherever they are in the invoice."""
+    found, rest = [], [invoice["revenueInfo"]]
+    while rest:
+        line = rest.pop(0)
+        found += [line] if line["type"] == kind else []
+        rest += line["lineItems"]
+    return found
+
+
+def test_licences_are_billed_by_the_days_they_were_held(ask: Asker) -> None:
+    seats = licence(ask)
+    card = {"id": seats, "enableProration": True, **world.RATED}
+    world.associate(ask, world.plan(ask, licenseRateCards=[card]))
+    update(ask, seats, 12, effectiveFrom="2026-11-01T00:00:00Z")
+    update(ask, seats, 6, "RELATIVE", effectiveFrom="2026-11-21T15:00:00Z")
+
+    (invoice,) = ask.done("GET", "/invoices", owner_id="main")["data"]
+    # 20 days of 12 and 10 of 18: 420 / 30 = 14 seats at 0.25.
+    assert invoice["totalAmount"] == Decimal("3.50")
+    shown = ask.done("GET", f"/invoices/{invoice['id']}")
+    (line,) = lines_of(shown, "LICENSE_RATE_CARD_AMOUNT")
+    assert (line["id"], line["quantity"]) == (seats, 14)
+    # Taken back on the 26th: 20 days of 12, 5 of 18, 5 of 0, 330 / 30 = 11 seats.
+    update(ask, seats, 0, effectiveFrom="2026-11-26T00:00:00Z")
+    assert ask.done("GET", f"/invoices/{invoice['id']}")["totalAmount"] == Decimal("2.75")
+
+
+def named(
+    ask: Asker, licence_id: str, event_id: str, name: str, action: str = "1", **fields: Any
+) -> str:
+    """Add a name to a licence or remove it; the status of the event."""
+    body = {
+        "schemaName": "togai-named-license",
+        "id": event_id,
+        "timestamp": "2026-11-20T08:00:00Z",
+        "accountId": "main",
+        "attributes": [{"name": "action", "value": action}],
+        "dimensions": {"license_id": licence_id, "name": name},
+    }
+    ask.done("POST", "/ingest", {"event": body | fields})
+    return world.status_of(ask, event_id)
+
+
+INVALID = "INGESTION_FAILED_INVALID_NAMED_LICENSE_EVENT"
+NOT_METERED = "INGESTION_COMPLETED_EVENT_NOT_METERED"
+METERED = "INGESTION_COMPLETED_EVENT_METERED"
+
+
+def test_events_say_who_holds_a_named_licence(ask: Asker) -> None:
+    users = licence(ask, "NAMED_LICENSE")
+    assert named(ask, users, "e1", "ann") == NOT_METERED
+    assert named(ask, users, "e2", "bob", timestamp="2026-11-20T09:00:00Z") == NOT_METERED
+    assert named(ask, users, "e3", "ann", "-1", timestamp="2026-11-20T10:00:00Z") == NOT_METERED
+    assert named(ask, users, "e4", "ann", timestamp="2026-11-20T11:00:00Z") == NOT_METERED
+
+    rows = ask.done("GET", "/named_license_updates")["data"]
+    assert sorted(
+        (row["name"], row["effectiveFrom"], row.get("effectiveUntil")) for row in rows
+    ) == [
+        ("ann", "2026-11-20T08:00:00.000Z", "2026-11-20T10:00:00.000Z"),
+        ("ann", "2026-11-20T11:00:00.000Z", None),
+        ("bob", "2026-11-20T09:00:00.000Z", None),
+    ]
+    assert {(row["licenseId"], row["accountId"]) for row in rows} == {(users, "main")}
+
+
+def test_named_licences_are_billed_by_their_distinct_names(ask: Asker) -> None:
+    users = licence(ask, "NAMED_LICENSE")
+    card = {"id": users, "type": "NAMED_LICENSE", "enableProration": False, **world.RATED}
+    world.associate(ask, world.plan(ask, licenseRateCards=[card]))
+    for number, name in enumerate(["ann", "bob", "cid"]):
+        assert named(ask, users, f"e{number}", name) == METERED
+    named(ask, users, "gone", "ann", "-1", timestamp="2026-11-20T09:00:00Z")
+
+    # Not prorated: the highest number of any day, three at 0.25, cut to cents.
+    (invoice,) = ask.done("GET", "/invoices", owner_id="main")["data"]
+    assert invoice["totalAmount"] == Decimal("0.75")
+
+
+def test_a_named_licence_event_that_makes_no_sense_fails(ask: Asker) -> None:
+    users = licence(ask, "NAMED_LICENSE")
+    seats = ask.done("POST", "/addons", {"name": "Desks", "type": "LICENSE"})["id"]
+    named(ask, users, "e1", "ann")
+
+    assert named(ask, users, "twice", "ann", timestamp="2026-11-20T09:00:00Z") == INVALID
+    assert named(ask, users, "before", "ann", timestamp="2026-11-19T09:00:00Z") == INVALID
+    assert named(ask, users, "unheld", "bob", "-1") == INVALID
+    assert named(ask, users, "too early", "ann", "-1", timestamp="2026-11-19T09:00:00Z") == INVALID
+    assert named(ask, users, "two", "bob", "2") == INVALID
+    assert named(ask, users, "nothing", "bob", attributes=[]) == INVALID
+    assert named(ask, users, "long", "b" * 51) == INVALID
+    assert named(ask, users, "no name", "bob", dimensions={"license_id": users}) == INVALID
+    assert named(ask, seats, "plain", "bob") == INVALID
+    assert named(ask, users, "e1", "bob") == "INGESTION_FAILED_DUPLICATE_EVENT"
+    assert len(ask.done("GET", "/named_license_updates")["data"]) == 1
+
+
+def test_no_more_names_than_the_plan_allows_hold_a_licence(ask: Asker) -> None:
+    users = licence(ask, "NAMED_LICENSE")
+    world.associate(ask, world.plan(ask, licenseRateCards=[limited(users, 1)]))
+    assert named(ask, users, "e1", "ann", timestamp="2026-11-10T00:00:00Z") == METERED
+
+    assert named(ask, users, "e2", "bob", timestamp="2026-11-12T00:00:00Z") == INVALID
+    # Before ann as well: bob would still hold it when she begins.
+    assert named(ask, users, "e3", "bob", timestamp="2026-11-08T00:00:00Z") == INVALID
+    assert named(ask, users, "e4", "ann", "-1", timestamp="2026-11-14T00:00:00Z") == METERED
+    assert named(ask, users, "e5", "bob", timestamp="2026-11-14T00:00:00Z") == METERED
+
+
+def test_a_named_licence_of_a_closed_cycle_stays_as_it_was(ask: Asker) -> None:
+    users = licence(ask, "NAMED_LICENSE")
+    card = {"id": users, "enableProration": False, **world.RATED}
+    world.associate(ask, world.plan(ask, licenseRateCards=[card]), start="2026-10-01")
+
+    assert named(ask, users, "late", "ann", timestamp="2026-10-31T00:00:00Z") == INVALID
+    assert named(ask, users, "in time", "ann", timestamp="2026-11-01T00:00:00Z") == METERED
