@@ -28,11 +28,13 @@ from billing_mcp.rating.plan import NotAPlan, Plan
 @dataclass(frozen=True, slots=True)
 class Measured:
     """What happened: usage of the cycle by usage meter, the whole history of licence changes by
-    add-on, and overage units by feature since the overage card was last billed."""
+    add-on, overage units by feature since the overage card was last billed, and what an earlier
+    invoice, if it is final, charged in advance for this cycle's licences by add-on."""
 
     usage: Mapping[str, Decimal] = field(default_factory=dict)
     licences: Mapping[str, Sequence[LicenceChange]] = field(default_factory=dict)
     overage: Mapping[str, Decimal] = field(default_factory=dict)
+    invoiced: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,8 @@ def _in_arrears(
     ]
     for card in plan.licences:
         changes = measured.licences.get(card.id, ())
-        line, refund = licence.charge(card, currency, cycle, changes)
+        invoiced = measured.invoiced.get(card.id)
+        line, refund = licence.charge(card, currency, cycle, changes, invoiced)
         lines.append(line)
         if refund is not None:
             refunds.append(refund)

@@ -50,18 +50,25 @@ def grants(card: Licence, quantity: Decimal) -> bool:
 
 
 def charge(
-    card: Licence, currency: str, cycle: Cycle, changes: Sequence[LicenceChange]
+    card: Licence,
+    currency: str,
+    cycle: Cycle,
+    changes: Sequence[LicenceChange],
+    invoiced: Decimal | None = None,
 ) -> tuple[Line | None, Refund | None]:
     """What a cycle owes in arrears for its licences, given the whole history of changes.
 
     A card invoiced in advance has been paid for what was held on the cycle's first day; only the
-    difference is owed, or given back as the card's refund mode says.
+    difference is owed, or given back as the card's refund mode says. `invoiced` is what was really
+    invoiced in advance, where a change that was entered later has altered that day.
     """
     actual = _line(card, currency, cycle, changes, _CARD)
     if not in_advance(card.timing):
         return actual, None
-    paid = advance(card, currency, cycle, changes)
-    difference = WIDE.subtract(actual.amount, paid.amount)
+    paid = invoiced
+    if paid is None:
+        paid = advance(card, currency, cycle, changes).amount
+    difference = WIDE.subtract(actual.amount, paid)
     if difference > 0:
         line = leaf(
             _CARD,
@@ -70,7 +77,7 @@ def charge(
             currency,
             quantity=None if actual.quantity is None else Fraction(actual.quantity),
             source=card.id,
-            metadata={"paidInAdvance": money.plain(paid.amount)},
+            metadata={"paidInAdvance": money.plain(paid)},
         )
         return line, None
     if difference < 0 and card.refund_mode != "NONE":

@@ -212,6 +212,7 @@ def _finalise(request: Call, invoice: Row) -> None:
     """A draft is computed for the last time, credits pay their part, and it is due."""
     account = accounts.existing(request, invoice["owner_id"])
     draft = drafts.compute(request, invoice, credit_ledger.states(request, account["id"]))
+    drafts.keep_advance(request, draft)
     usage_sums.mark_stale(request, account["id"])
     if invoice["type"] == drafts.ADVANCE and not sum(line.amount for line in draft.lines):
         request.db.execute("delete from invoices where id = ?", (invoice["id"],))

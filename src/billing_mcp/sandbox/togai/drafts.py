@@ -39,6 +39,7 @@ class Draft:
     credit_use: CreditUse
     tree: Line
     usage: list[dict[str, Any]]
+    pays_for: int  # the number of the cycle that its fees in advance are for
     refunds: Sequence[Refund] = ()
 
 
@@ -82,7 +83,8 @@ def compute(request: Call, invoice: Row, credits_: Sequence[CreditState]) -> Dra
     if invoice["type"] == ADVANCE:
         lines = own_advance(request, running, currency)
         use = apply_credits(lines, credits_, running.cycle, currency)
-        return Draft(running, lines, use, advance_tree(lines, use, currency), [])
+        tree = advance_tree(lines, use, currency)
+        return Draft(running, lines, use, tree, [], running.cycle.number)
     measured = _measured(request, running)
     found = _charges(request, running, measured, currency)
     use = apply_credits(found.lines, credits_, running.cycle, currency)
@@ -96,6 +98,7 @@ def compute(request: Call, invoice: Row, credits_: Sequence[CreditState]) -> Dra
         use,
         invoice_tree(found, use, plan_name),
         usage_lines(measured.usage, names),
+        running.cycle.number + 1,
         found.refunds,
     )
 
@@ -135,12 +138,35 @@ def _measured(request: Call, running: Running) -> Measured:
         usage_sums.of_cycle(request.db, running.schedule_id, number),
         _licences(request, running),
         _overage(request, running),
+        _invoiced(request, running),
     )
 
 
 def _licences(request: Call, running: Running) -> dict[str, Any]:
     ids = [card.id for card in running.plan.licences]
     return {**licence_history.histories(request.db, running.account_id, ids)}
+
+
+def _invoiced(request: Call, running: Running) -> dict[str, Decimal]:
+    rows = request.db.execute(
+        "select licence_id, amount from licences_in_advance"
+        " where schedule_id = ? and cycle_number = ?",
+        (running.schedule_id, running.cycle.number),
+    )
+    return {row["licence_id"]: Decimal(row["amount"]) for row in rows}
+
+
+def keep_advance(request: Call, draft: Draft) -> None:
+    """The draft is final: keep what it charges in advance for licences."""
+    for line in draft.lines:
+        if line.type == "ADVANCED_LICENSE_RATE_CARD_AMOUNT":
+            columns = {
+                "schedule_id": draft.running.schedule_id,
+                "cycle_number": draft.pays_for,
+                "licence_id": line.source,
+                "amount": money.plain(line.amount),
+            }
+            store.insert(request.db, "licences_in_advance", columns)
 
 
 def _overage(request: Call, running: Running) -> dict[str, Decimal]:

@@ -136,6 +136,15 @@ create table cycle_usage (
     primary key (schedule_id, cycle_number, usage_meter_id)
 ) strict, without rowid;
 
+-- What a final invoice charged in advance for the licences of a cycle.
+create table licences_in_advance (
+    schedule_id text not null,
+    cycle_number integer not null, -- the one that was paid for
+    licence_id text not null,
+    amount text not null,
+    primary key (schedule_id, cycle_number, licence_id)
+) strict, without rowid;
+
 -- Accounts whose drafts are no longer what their usage, credits and plans make of them.
 create table stale_accounts (
     account_id text primary key
