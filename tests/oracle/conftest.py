@@ -43,6 +43,7 @@ def togai(sandbox_url: str, empty_sandbox: Sandbox) -> Iterator[Togai]:
     with sdk.ApiClient(configuration) as client:
         yield Togai(
             accounts=sdk.AccountsApi(client),
+            add_ons=sdk.AddOnsApi(client),
             credits=sdk.CreditsApi(client),
             customers=sdk.CustomersApi(client),
             entitlements=sdk.EntitlementsApi(client),
@@ -50,6 +51,7 @@ def togai(sandbox_url: str, empty_sandbox: Sandbox) -> Iterator[Togai]:
             management=sdk.EventManagementApi(client),
             features=sdk.FeatureApi(client),
             invoices=sdk.InvoicesApi(client),
+            licences=sdk.LicensesApi(client),
             plans=sdk.PricePlansApi(client),
             schemas=sdk.EventSchemasApi(client),
             meters=sdk.UsageMetersApi(client),

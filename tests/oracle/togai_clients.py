@@ -40,6 +40,7 @@ class Togai:
     have to be ruled out as None before a test looks at it."""
 
     accounts: Any
+    add_ons: Any
     credits: Any
     customers: Any
     entitlements: Any
@@ -47,6 +48,7 @@ class Togai:
     management: Any
     features: Any
     invoices: Any
+    licences: Any
     plans: Any
     schemas: Any
     meters: Any

@@ -59,7 +59,7 @@ def test_an_undone_event_gives_back_its_usage_and_what_it_cost(ask: Asker) -> No
     assert world.status_of(ask, "e1") == "REVERTED"
     # Its id is free: the same event may come again.
     ingest(ask, "e1", "5")
-    assert (world.status_of(ask, "e1"), owed(ask)) == (METERED, 2)
+    assert (world.status_of(ask, "e1"), owed(ask)) == (METERED, Decimal(2))
 
 
 def test_an_undone_event_gives_back_feature_credits_and_overage(ask: Asker) -> None:
@@ -274,7 +274,7 @@ def test_an_event_that_failed_cannot_be_taken_back(ask: Asker) -> None:
 def test_an_event_about_a_named_licence_is_taken_back_by_its_opposite(ask: Asker) -> None:
     world.account(ask)
     users = ask.done("POST", "/addons", {"name": "Users", "type": "NAMED_LICENSE"})["id"]
-    fields = {
+    fields: dict[str, Any] = {
         "schemaName": "togai-named-license",
         "attributes": [{"name": "action", "value": "1"}],
         "dimensions": {"license_id": users, "name": "ann"},

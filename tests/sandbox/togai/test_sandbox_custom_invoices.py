@@ -26,7 +26,9 @@ def test_a_written_invoice_shows_its_lines_as_they_are_worth(ask: Asker) -> None
     )
 
     # 99.99 (cut), 32109 x 0.001 = 32.109 cut to 32.10, 2 x 5 whatever the value beside it.
-    lines = [("CUSTOM_AMOUNT", Decimal(value), []) for value in ("99.99", "32.10", "10.00")]
+    lines: list[Any] = [
+        ("CUSTOM_AMOUNT", Decimal(value), []) for value in ("99.99", "32.10", "10.00")
+    ]
     total = Decimal("142.09")
     gross = ("GROSS_AMOUNT", total, lines)
     net = ("NET_AMOUNT", total, [gross])

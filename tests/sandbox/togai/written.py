@@ -8,7 +8,7 @@ PERIOD = {"startDate": "2026-11-01T00:00:00Z", "endDate": "2026-12-01T00:00:00Z"
 
 
 def body_of(*items: Any, **fields: Any) -> dict[str, Any]:
-    lines = list(items) or [{"description": "Workshop", "value": 100}]
+    lines: list[Any] = list(items) or [{"description": "Workshop", "value": 100}]
     return {"accountId": "main", "status": "DRAFT", "lineItems": lines, **PERIOD, **fields}
 
 
