@@ -236,17 +236,26 @@ def test_what_a_plan_granted_goes_with_the_plan(ask: Asker) -> None:
     assert ask.done("GET", "/accounts/main/entitlements") == {"data": []}
 
 
-def test_a_prepaid_grant_is_not_imitated(ask: Asker) -> None:
+def test_a_prepaid_grant_is_there_when_its_invoice_is_paid(ask: Asker) -> None:
     account(ask)
     schema(ask)
-    card = granting(feature(ask), 100) | {"invoiceTiming": "PREPAID"}
-    body = {
-        "pricePlanId": plan(ask, billingEntitlementRateCards=[card]),
-        "effectiveFrom": "2026-11-01",
-        "effectiveUntil": "2027-11-01",
-    }
+    feature_id = feature(ask)
+    card = granting(feature_id, 100, invoiceTiming="PREPAID")
+    associate(ask, plan(ask, billingEntitlementRateCards=[card]))
 
-    assert ask.togai("POST", "/accounts/main/price_plans", body).status == 501
+    before = entries(ask, feature_id)
+    (due,) = ask.done("GET", "/invoices", owner_id="main", status="DUE")["data"]
+    ask.done("PATCH", f"/invoices/{due['id']}", {"status": "PAID"})
+    first = entries(ask, feature_id)
+    # December's is on November's invoice, which is final on the fourth.
+    ask.control("POST", "/clock", {"now": "2026-12-04T00:00:00Z"})
+    (due,) = ask.done("GET", "/invoices", owner_id="main", status="DUE")["data"]
+    unpaid = entries(ask, feature_id)
+    ask.done("PATCH", f"/invoices/{due['id']}", {"status": "PAID"})
+
+    assert (before, first) == ([], [("2026-11-01$PRICE_PLAN", "ACTIVE", 100)])
+    assert unpaid == [("2026-11-01$PRICE_PLAN", "EXPIRED", 100)]
+    assert entries(ask, feature_id)[0] == ("2026-12-01$PRICE_PLAN", "ACTIVE", 100)
 
 
 def test_a_grant_waits_for_the_cycle_of_its_offset(ask: Asker) -> None:

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from billing_mcp.sandbox import clock
 from billing_mcp.sandbox.company.books import Books
 from billing_mcp.sandbox.company.customers import CUSTOMERS
-from billing_mcp.sandbox.togai import billing, invoices
 
 _PAYDAY = 12
 # Who has not paid the month's invoice by the twelfth of the month after.
@@ -25,5 +24,5 @@ def pay(books: Books, month: int) -> None:
                 continue
             for invoice in books.ask("GET", "/togai/invoices", owner_id=account.id)["data"]:
                 if invoice["startDate"] == began and invoice["status"] == "DUE":
-                    with books.call() as call:
-                        billing.pay(call, invoices.existing(call, invoice["id"]))
+                    path = f"/togai/invoices/{invoice['id']}"
+                    books.ask("PATCH", path, {"status": "PAID"})
