@@ -1,6 +1,7 @@
 """Corrections of events: taken back, ingested again, replaced, and what cannot be."""
 
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 import pytest
@@ -286,3 +287,49 @@ def test_an_event_about_a_named_licence_is_taken_back_by_its_opposite(ask: Asker
         "FAILED",
         "An event with the opposite action takes a named licence back",
     )
+
+
+def what_is_counted(ask: Asker) -> Any:
+    """Every figure that events leave behind, apart from the events."""
+    drafts = ask.done("GET", "/invoices", owner_id="main")["data"]
+    (feature,) = ask.done("GET", "/features")["data"]
+    path = f"/accounts/main/features/{feature['id']}"
+    shown = [ask.done("GET", f"/invoices/{row['id']}") for row in drafts]
+    figures = [(row["totalAmount"], row["usageInfo"], row["revenueInfo"]) for row in shown]
+    return figures, ask.done("GET", path), ask.done("GET", f"{path}/entries")["data"]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_undoing_is_the_exact_inverse_of_ingesting_in_any_order(ask: Asker, seed: int) -> None:
+    chance = Random(seed)
+    world.account(ask)
+    world.schema(ask)
+    feature = world.feature(ask)
+    grants = [
+        {"effectiveUntil": "P1M", "featureCreditLimit": 20},
+        {"effectiveUntil": "P1Y", "featureCreditLimit": 10},
+    ]
+    cards: dict[str, Any] = {
+        "usageRateCards": [{"usageMeterId": world.meter(ask), **world.RATED}],
+        "billingEntitlementRateCards": [world.granting(feature, 0, featureConfigs=grants)],
+        "entitlementOverageRateCards": [{"featureId": feature, "maxQuantity": 15, **world.RATED}],
+    }
+    world.associate(ask, world.plan(ask, **cards))
+    ids = [f"e{number}" for number in range(12)]
+
+    def send(event_id: str) -> None:
+        calls = str(Decimal(chance.randrange(1, 900)).scaleb(-2))
+        ingest(ask, event_id, calls, timestamp=f"2026-11-{chance.randrange(1, 21):02}T00:00:00Z")
+
+    for event_id in ids[:4]:
+        send(event_id)
+    before = what_is_counted(ask)
+    for event_id in ids[4:]:
+        send(event_id)
+    redone = what_is_counted(ask)
+    for event_id in chance.sample(ids, len(ids)):
+        assert outcomes(correct(ask, "REDO", event_id=event_id))
+        assert what_is_counted(ask) == redone
+    for event_id in chance.sample(ids[4:], 8):
+        assert outcomes(correct(ask, event_id=event_id)) == [(event_id, "REVERTED")]
+    assert what_is_counted(ask) == before

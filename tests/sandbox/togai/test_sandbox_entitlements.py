@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from sandbox.asking import Asker
+from sandbox.togai import world
 from sandbox.togai.world import (
     RATED,
     account,
@@ -278,3 +279,35 @@ def test_a_plan_to_be_billed_cannot_be_purchased(ask: Asker) -> None:
     answer = ask.togai("POST", "/accounts/main/purchases", {"pricePlanId": plan_id})
 
     assert answer.message == f"pricePlanId: there is no active plan {plan_id} of type PURCHASE"
+
+
+def test_several_cards_may_grant_the_same_feature(ask: Asker) -> None:
+    world.account(ask)
+    world.schema(ask)
+    feature = world.feature(ask)
+    cards = [world.granting(feature, 20), world.granting(feature, 10, until="P2M")]
+    plan = world.plan(ask, billingEntitlementRateCards=cards)
+    made = world.associate(ask, plan)["pricingSchedules"][0]["id"]
+
+    path = f"/accounts/main/features/{feature}"
+    assert ask.done("GET", path)["granted"] == 30
+    entries = {row["id"]: row["granted"] for row in ask.done("GET", f"{path}/entries")["data"]}
+    assert entries == {
+        f"{made}#2026-11-01$PRICE_PLAN": 20,
+        f"{made}#2026-11-01.2$PRICE_PLAN": 10,
+    }
+
+
+def test_a_feature_has_one_overage_card_in_a_plan(ask: Asker) -> None:
+    world.schema(ask)
+    card = {"featureId": world.feature(ask), **world.RATED}
+    details: dict[str, Any] = {
+        "supportedCurrencies": ["USD"],
+        "pricingCycleConfig": world.CYCLE,
+    }
+    details |= {"entitlementOverageRateCards": [card, card | {"maxQuantity": 5}]}
+    body = {"name": "Plan", "type": "BILLING", "pricePlanDetails": details}
+    answer = ask.togai("POST", "/price_plans", body)
+
+    assert answer.status == 400
+    assert "entitlementOverageRateCards[1].featureId" in answer.message

@@ -33,9 +33,19 @@ def grant_prepaid(request: Call, running: Running) -> None:
 
 def _grant_card(request: Call, running: Running, card: Entitlement) -> None:
     ends_with = clock.read(running.schedule["end_date"])
-    for index, granted in enumerate(entitlement_card.granted(card, running.cycle)):
-        # One card may grant in several portions; the vendor's id has no place for that.
-        portion = f".{index + 1}" if index else ""
+    # A card may grant in several portions, and several cards the same feature; the vendor's id has
+    # no place for that.
+    known = request.db.execute(
+        "select count(*) from feature_entries"
+        " where account_id = ? and feature_id = ? and id like ? || '%$PRICE_PLAN'",
+        (
+            running.account_id,
+            card.feature_id,
+            f"{running.schedule_id}#{running.cycle.start.date()}",
+        ),
+    ).fetchone()[0]
+    for number, granted in enumerate(entitlement_card.granted(card, running.cycle), known + 1):
+        portion = f".{number}" if number > 1 else ""
         start, end = granted.effective_from, min(granted.effective_until, ends_with)
         entry = _entry(running, card.feature_id, "PRICE_PLAN", portion) | {
             "effective_from": clock.written(start),

@@ -104,7 +104,18 @@ def _parts(request: Call, given: dict[str, Any], known: list[str], at: str) -> d
             names.add(name)
             cards.append({**card, "name": name})
         read[kind] = cards
+    _refuse_two_overages_of_a_feature(given, at)
     return read
+
+
+def _refuse_two_overages_of_a_feature(given: dict[str, Any], at: str) -> None:
+    """Ours: a feature's overage is one entry a cycle, with one limit and one price."""
+    seen = set()
+    for index, card in enumerate(given.get("entitlementOverageRateCards", [])):
+        if card["featureId"] in seen:
+            place = f"{at}entitlementOverageRateCards[{index}].featureId"
+            raise Refusal(400, f"{place}: {card['featureId']} has an overage card already")
+        seen.add(card["featureId"])
 
 
 def _cycle(body: Any, at: str) -> dict[str, Any]:
