@@ -56,6 +56,7 @@ def test_a_draft_becomes_final_when_its_grace_ends_and_the_next_runs_meanwhile(a
 
     until(ask, "2026-12-03T23:59:59Z")
     before = brief(ask)
+    ask.done("PATCH", "/accounts/main", {"netTermDays": 14})
     until(ask, "2026-12-04T00:00:00Z")
 
     assert before == [("2026-11-01", "DRAFT", 1), ("2026-12-01", "DRAFT", 0)]
@@ -63,9 +64,9 @@ def test_a_draft_becomes_final_when_its_grace_ends_and_the_next_runs_meanwhile(a
     final = invoices(ask)[-1]
     assert final["finalizingStatus"] == "FINALIZED"
     assert final["generatedAt"] == "2026-12-04T00:00:00.000Z"
-    # Dated at the end of its cycle, due 30 days later.
+    # Dated at the end of its cycle, due after the term that the account has by then.
     assert final["invoiceDate"] == "2026-12-01T00:00:00.000Z"
-    assert final["dueDate"] == "2026-12-31T00:00:00.000Z"
+    assert (final["dueDate"], final["netTermDays"]) == ("2026-12-15T00:00:00.000Z", 14)
     assert [entry["id"] for entry in ask.effects("invoice-final")] == [final["id"]]
 
 

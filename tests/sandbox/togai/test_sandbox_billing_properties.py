@@ -116,6 +116,12 @@ def check(life: Life) -> None:
         for line in lines(one["revenueInfo"]):
             if line["lineItems"]:
                 assert line["value"] == sum(part["value"] for part in line["lineItems"])
+    counted = counted_usage(life)
+    for one in found:
+        if one["invoiceType"] == "STANDARD":
+            key = one["pricePlanId"], one["startDate"][:10]
+            assert one["usageInfo"][0]["value"] == counted.pop(key, NONE), key
+    assert not counted
     held = used(one for one in found if one["status"] == "DRAFT")
     for row in life.ask.done("GET", "/credits")["data"]:
         moves = life.ask.done("GET", f"/credits/{row['id']}")["transactions"]
@@ -130,6 +136,19 @@ def check(life: Life) -> None:
         left = row["creditAmount"] - row["consumedAmount"] - gone - row["holdAmount"]
         assert left >= 0, row
         assert row["status"] != "CONSUMED" or row["consumedAmount"] == row["creditAmount"]
+
+
+def counted_usage(life: Life) -> dict[tuple[str, str], Decimal]:
+    """What events say they were counted for, by plan and start of cycle."""
+    found: dict[tuple[str, str], Decimal] = {}
+    for number in range(life.events):
+        for arrival in life.ask.done("GET", f"/events/e{number + 1}")["events"]:
+            pipeline = arrival["eventPipelineInfo"]
+            if arrival["ingestionStatus"]["status"] == "INGESTION_COMPLETED_EVENT_METERED":
+                for plan_ in pipeline["pricePlans"]:
+                    key = plan_["id"], plan_["cycleStart"]
+                    found[key] = found.get(key, NONE) + pipeline["usageMeters"][0]["units"]
+    return found
 
 
 def used(found: Any) -> dict[str, Decimal]:

@@ -99,15 +99,15 @@ def test_the_invoice_that_is_final_first_uses_credits_first(ask: Asker) -> None:
         ask, "Slow", pricingCycleConfig=CYCLE | {"gracePeriod": 9}, fixedFeeRateCards=[fee("8")]
     )
     associate(ask, slow)
-    associate(ask, plan(ask, "Fast", fixedFeeRateCards=[fee("7")]))
+    associate(ask, plan(ask, "Fast", fixedFeeRateCards=[fee("7")]), "2026-11-02")
 
     given = credit(ask, "10")
 
     # Fast ends on 4 December, Slow on the 10th: 7 of the 10 for it, 3 for the other.
-    assert brief(ask) == [("2026-11-01", "DRAFT", 0), ("2026-11-01", "DRAFT", 5)]
+    assert brief(ask) == [("2026-11-01", "DRAFT", 5), ("2026-11-02", "DRAFT", 0)]
     assert standing(ask, given)[1] == 10
     until(ask, "2026-12-04T00:00:00Z")
-    assert brief(ask)[:2] == [("2026-11-01", "DRAFT", 5), ("2026-11-01", "DUE", 0)]
+    assert brief(ask)[:2] == [("2026-11-01", "DRAFT", 5), ("2026-11-02", "DUE", 0)]
     assert standing(ask, given)[1:3] == (3, 7)
 
 
