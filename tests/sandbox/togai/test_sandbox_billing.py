@@ -325,3 +325,38 @@ def test_a_plan_without_rates_in_the_accounts_currency_is_not_associated(ask: As
         400,
         "pricePlanDetailsOverride has no rates in USD",
     )
+
+
+@pytest.mark.parametrize(
+    ("calls", "status"),
+    [
+        ("9" * 30 + "." + "9" * 30, "INGESTION_COMPLETED_EVENT_METERED"),
+        ("1" + "0" * 30, "INGESTION_FAILED"),
+        ("0." + "0" * 30 + "1", "INGESTION_FAILED"),
+    ],
+)
+def test_usage_of_more_than_thirty_digits_is_not_counted(
+    ask: Asker, calls: str, status: str
+) -> None:
+    priced(ask)
+
+    send(ask, "e1", calls)
+
+    assert status_of(ask, "e1") == status
+    (draft,) = invoices(ask)
+    # A quarter of 10^30 less a little, rounded down; or nothing.
+    counted = status != "INGESTION_FAILED"
+    assert draft["totalAmount"] == (Decimal("249999999999999999999999999999.99") if counted else 0)
+
+
+def test_a_plan_with_longer_numbers_is_not_associated(ask: Asker) -> None:
+    account(ask)
+    body = {"effectiveFrom": "2026-11-01", "effectiveUntil": "9999-01-01"}
+    plan_id = plan(ask, fixedFeeRateCards=[fee("1" + "0" * 30)])
+
+    answer = ask.togai("POST", "/accounts/main/price_plans", body | {"pricePlanId": plan_id})
+
+    assert answer.status == 400
+    assert answer.message.startswith(
+        "pricePlanId: pricePlanDetails.fixedFeeRateCards[0].rateValues[0].rate must have at most 30"
+    )

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from billing_mcp import money
+from billing_mcp.rating.exact_numbers import WIDE, total
 from billing_mcp.sandbox import call, clock, store
 from billing_mcp.sandbox.call import Call, Refusal, Reply, Resource
 from billing_mcp.sandbox.jobs import Job
@@ -88,13 +89,13 @@ def credit_balance(request: Call) -> Reply:
     active = [row for row in rows if row["status"] == "ACTIVE"]
     begun = [row for row in active if row["effective_from"] <= request.stamp[:10]]
     later = [row for row in active if row["effective_from"] > request.stamp[:10]]
-    available = sum((remaining(row) for row in begun), Decimal(0))
-    held = sum((Decimal(row["held"]) for row in begun), Decimal(0))
+    available = total(remaining(row) for row in begun)
+    held = total(Decimal(row["held"]) for row in begun)
     answer = {
-        "activeCredits": sum((Decimal(row["amount"]) for row in begun), Decimal(0)),
+        "activeCredits": total(Decimal(row["amount"]) for row in begun),
         "availableBalance": available,
-        "runningBalance": available - held,
-        "inapplicableCredits": sum((remaining(row) for row in later), Decimal(0)),
+        "runningBalance": WIDE.subtract(available, held),
+        "inapplicableCredits": total(remaining(row) for row in later),
         "unit": account["invoice_currency"],
         "lastUpdatedAt": max([account["created_at"], *(row["updated_at"] for row in rows)]),
     }

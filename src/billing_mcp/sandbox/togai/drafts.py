@@ -198,7 +198,7 @@ def _overage_in(request: Call, running: Running, feature_id: str, number: int) -
 def write(request: Call, invoice: Row, draft: Draft) -> None:
     """Keep what a draft was computed to be."""
     changes = {
-        "total_minor": money.minor_units(draft.tree.amount, invoice["currency"]),
+        "total_minor": str(money.minor_units(draft.tree.amount, invoice["currency"])),
         "revenue_info": packed(wire(draft.tree)),
         "usage_info": packed(draft.usage),
         "updated_at": request.stamp,

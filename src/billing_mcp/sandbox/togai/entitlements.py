@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from billing_mcp import money
+from billing_mcp.rating.exact_numbers import WIDE, total
 from billing_mcp.sandbox import call, clock, store
 from billing_mcp.sandbox.call import Call, Refusal, Reply, Resource
 from billing_mcp.sandbox.store import Row
@@ -67,7 +68,7 @@ def get_feature_credits(request: Call) -> Reply:
             accountId=account["id"],
             featureId=feature_id,
             granted=_sum(granted, "granted"),
-            balance=_sum(granted, "granted") - _sum(granted, "used"),
+            balance=WIDE.subtract(_sum(granted, "granted"), _sum(granted, "used")),
             overageLimit=None if unlimited else _sum(overage, "granted"),
             usedOverage=_sum(overage, "used"),
         )
@@ -129,7 +130,7 @@ def room(entries: Sequence[Row]) -> Decimal | None:
     """How much these entries still allow, overage included; None: any amount."""
     if any(row["granted"] is None for row in entries):
         return None
-    return _sum(entries, "granted") - _sum(entries, "used")
+    return WIDE.subtract(_sum(entries, "granted"), _sum(entries, "used"))
 
 
 def use(request: Call, entries: Sequence[Row], amount: Decimal) -> Decimal:
@@ -142,14 +143,15 @@ def use(request: Call, entries: Sequence[Row], amount: Decimal) -> Decimal:
     for row in entries:
         used = Decimal(row["used"])
         is_overage = row["source"] == "OVERAGE"
-        part = left if is_overage else min(left, Decimal(row["granted"]) - used)
+        free = left if is_overage else WIDE.subtract(Decimal(row["granted"]), used)
+        part = min(left, free)
         if part > 0:
-            changes = {"used": money.plain(used + part)}
+            changes = {"used": money.plain(WIDE.add(used, part))}
             store.update(request.db, "feature_entries", changes, number=row["number"])
-            left -= part
-            overage += part if is_overage else _NONE
+            left = WIDE.subtract(left, part)
+            overage = part if is_overage else overage
     if entries and left > 0:
-        beyond = Decimal(entries[-1]["beyond"]) + left
+        beyond = WIDE.add(Decimal(entries[-1]["beyond"]), left)
         changes = {"beyond": money.plain(beyond)}
         store.update(request.db, "feature_entries", changes, number=entries[-1]["number"])
     return overage
@@ -165,13 +167,13 @@ def give_back(request: Call, entries: Sequence[Row], amount: Decimal) -> None:
         for row in reversed(entries):
             part = min(left, Decimal(row[column]))
             if part > 0:
-                changes = {column: money.plain(Decimal(row[column]) - part)}
+                changes = {column: money.plain(WIDE.subtract(Decimal(row[column]), part))}
                 store.update(request.db, "feature_entries", changes, number=row["number"])
-                left -= part
+                left = WIDE.subtract(left, part)
 
 
 def _sum(rows: Sequence[Row], column: str) -> Decimal:
-    return sum((Decimal(row[column]) for row in rows), _NONE)
+    return total(Decimal(row[column]) for row in rows)
 
 
 def _value(request: Call, account_id: str, feature_id: str) -> dict[str, str]:
@@ -223,6 +225,6 @@ def render(row: Row) -> dict[str, Any]:
         effectiveUntil=row["effective_until"],
         granted=granted,
         # Overage may go beyond its limit; what is left is then nothing.
-        balance=None if granted is None else max(granted - used, _NONE),
+        balance=None if granted is None else max(WIDE.subtract(granted, used), _NONE),
         used=used,
     )

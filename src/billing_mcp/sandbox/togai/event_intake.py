@@ -19,6 +19,7 @@ from billing_mcp.sandbox.togai import (
     event_usage,
     features,
     named_licences,
+    sizes,
 )
 from billing_mcp.sandbox.togai.columns import packed, unpacked
 from billing_mcp.sandbox.togai.event_usage import METERED, NOT_METERED, Reading, readings
@@ -233,6 +234,8 @@ def _use_credits(request: Call, intake: Intake, account: Row, *, entitled: bool)
             raise Rejected(BAD_UNITS, f"The attribute {fed['attribute_name']} is missing")
         return
     amount = money.exact(attributes[fed["attribute_name"]])
+    if not sizes.is_usual(amount):
+        raise Rejected(BAD_UNITS, f"{fed['attribute_name']} {sizes.TOO_LONG}")
     moment = clock.written(clock.read(intake.event["timestamp"]))
     entries = entitlements.in_effect(request, account["id"], fed["feature_id"], moment)
     allowed = entitlements.room(entries)

@@ -8,11 +8,12 @@ from functools import lru_cache
 from typing import Any
 
 from billing_mcp import money
+from billing_mcp.rating.json_logic import LogicError
 from billing_mcp.rating.meters import Event, Meter, read_meter, units
 from billing_mcp.sandbox import clock, store
 from billing_mcp.sandbox.call import Call
 from billing_mcp.sandbox.store import Connection, Row
-from billing_mcp.sandbox.togai import entitlements, usage_sums
+from billing_mcp.sandbox.togai import entitlements, sizes, usage_sums
 from billing_mcp.sandbox.togai.columns import packed, unpacked
 from billing_mcp.sandbox.togai.running import Running, in_cycle_at, running_at
 
@@ -48,10 +49,14 @@ def readings(db: Connection, event: Mapping[str, Any]) -> list[Reading]:
     ).fetchall()
     attributes = {entry["name"]: entry["value"] for entry in event["attributes"]}
     seen = Event(event["dimensions"], attributes)
-    return [
-        Reading(row, units(_meter(row["aggregation"], row["filters"], row["computations"]), seen))
-        for row in meters
-    ]
+    return [Reading(row, _units(row, seen)) for row in meters]
+
+
+def _units(row: Row, event: Event) -> Decimal | None:
+    found = units(_meter(row["aggregation"], row["filters"], row["computations"]), event)
+    if found is not None and not sizes.is_usual(found):
+        raise LogicError(f"the units of {row['name']} {sizes.TOO_LONG}")
+    return found
 
 
 # The logic of a meter is read once, not once for each event.
@@ -78,15 +83,20 @@ def count(
         cards = [card.usage_meter_id for card in plan.plan.usage_cards]
         ids = [meter_id for meter_id in cards if meter_id in matched]
         if ids and plan.grace_ends > request.now:
-            _add(request, plan, {meter_id: matched[meter_id] for meter_id in ids}, 1)
+            _add(request, plan, {meter_id: matched[meter_id] for meter_id in ids})
             priced.append(_priced(request, plan, ids))
     usage_sums.mark_stale(request, account_id)
     return priced
 
 
-def _add(request: Call, plan: Running, amounts: Mapping[str, Decimal], sign: int) -> None:
+def _add(request: Call, plan: Running, amounts: Mapping[str, Decimal]) -> None:
     for meter_id, amount in amounts.items():
-        usage_sums.add(request, plan.schedule_id, plan.cycle.number, meter_id, amount * sign)
+        usage_sums.add(request, plan.schedule_id, plan.cycle.number, meter_id, amount)
+
+
+def _take(request: Call, plan: Running, amounts: Mapping[str, Decimal]) -> None:
+    # A minus sign in front would round to the 28 digits of Python's own context.
+    _add(request, plan, {name: amount.copy_negate() for name, amount in amounts.items()})
 
 
 def _priced(request: Call, plan: Running, meter_ids: list[str]) -> dict[str, Any]:
@@ -123,7 +133,7 @@ def undo(request: Call, event: Row) -> None:
                     raise CycleClosed(_closed(plan))
                 added.append((plan, entry["usageMeters"]))
     for plan, meter_ids in added:
-        _add(request, plan, {meter_id: counted[meter_id] for meter_id in meter_ids}, -1)
+        _take(request, plan, {meter_id: counted[meter_id] for meter_id in meter_ids})
     _give_back(request, event, pipeline)
     usage_sums.mark_stale(request, event["account_id"])
 
@@ -173,11 +183,11 @@ def move(request: Call, before: Row, schedule_ids: list[str]) -> None:
             continue
         counted = _counted(pipeline)
         amounts = {meter_id: counted[meter_id] for meter_id in old["usageMeters"]}
-        _add(request, was, amounts, -1)
+        _take(request, was, amounts)
         entries.remove(old)
         now = _covering(request, schedule_ids, moment)
         if now is not None:
-            _add(request, now, amounts, 1)
+            _add(request, now, amounts)
             entries.append(_priced(request, now, old["usageMeters"]))
         changes = {"pipeline": packed(pipeline), "status": METERED if entries else NOT_METERED}
         store.update(request.db, "events", changes, number=row["number"])

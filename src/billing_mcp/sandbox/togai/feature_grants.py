@@ -7,6 +7,7 @@ from typing import Any
 from billing_mcp import money
 from billing_mcp.rating import entitlement_card
 from billing_mcp.rating.cards import Entitlement
+from billing_mcp.rating.exact_numbers import WIDE
 from billing_mcp.sandbox import clock, store
 from billing_mcp.sandbox.call import Call, Reply
 from billing_mcp.sandbox.jobs import Job
@@ -87,7 +88,8 @@ def grant_purchase(
             "effective_from": clock.written(clock.after(start, config.get("effectiveFrom", "P0D"))),
             "effective_until": clock.written(end),
         }
-        _insert(request, entry, Decimal(config["featureCreditLimit"]) * purchase["quantity"])
+        limit, quantity = Decimal(config["featureCreditLimit"]), Decimal(purchase["quantity"])
+        _insert(request, entry, WIDE.multiply(limit, quantity))
         number += 1
     return number
 

@@ -13,6 +13,7 @@ from billing_mcp.sandbox.togai import (
     feature_grants,
     price_plan_rules,
     price_plans,
+    sizes,
 )
 from billing_mcp.sandbox.togai.columns import packed, present, unpacked
 from billing_mcp.sandbox.togai.paging import Listing, page
@@ -164,6 +165,8 @@ def _associate(
 
 def _check_rates(account: Row, details: dict[str, Any], at: str) -> None:
     """Whether the account can be billed by these details at all."""
+    for place in sizes.unusual(details, "pricePlanDetails"):
+        raise Refusal(400, f"{at}pricePlanId: {place} {sizes.TOO_LONG}")
     try:
         plan = read_plan(details)
     except NotAPlan as error:

@@ -1,5 +1,6 @@
 -- Togai's tables. Times are fixed-width UTC texts (clock.written), exact numbers are plain decimal
--- texts, money of invoices is whole minor units beside its currency, lists and objects are JSON.
+-- texts, money of invoices is whole minor units
+-- (as texts too: they may be longer than a column of integers holds) beside its currency, lists and objects are JSON.
 
 create table customers (
     id text primary key,
@@ -254,8 +255,8 @@ create table invoices (
     generated_at text,
     updated_at text not null,
     currency text not null,
-    total_minor integer not null,
-    paid_minor integer not null,
+    total_minor text not null,
+    paid_minor text not null,
     net_term_days integer not null,
     details text not null,
     usage_info text not null,
