@@ -362,7 +362,7 @@ def test_a_later_clock_shows_what_time_has_done_since() -> None:
     assert sandbox.backend.now() == datetime(2027, 2, 1, tzinfo=UTC)
     # The 15.00 that November's draft held are consumed since it became final.
     assert (welcome["status"], welcome["consumedAmount"]) == ("CONSUMED", 120)
-    # November has 21 weekdays, of which usage came until the 19th, so its invoice is still 5,000.
+    # 14 x 3,800 + 5 x 2,500 = 65,700 x 0.035 = 2,299.50; 315 packages of 2.00; fee 500.00: below.
     november = invoice(sandbox, "helios-main", "11")
     assert (november["status"], november["totalAmount"]) == ("DUE", Decimal("5000.00"))
     sandbox.close()
