@@ -159,7 +159,11 @@ async def every_row(client: Client, tool: str, **arguments: Any) -> tuple[list[A
             if name in page
         }
         assert page["hasMore"] is bool(more)
-        assert bool(more) == ("more: the same call with" in said(result))
+        head = said(result).split("\n", 1)[0]
+        assert all(
+            f"more: the same call with {name}={value}" in head for name, value in more.items()
+        )
+        assert bool(more) == ("more:" in head)
         if not more:
             return rows, pages
 

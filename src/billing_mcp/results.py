@@ -307,8 +307,8 @@ def _table(structured: Mapping[str, Any], concise: Sequence[str]) -> Iterator[st
     rows = structured["data"]
     head = [f"{len(rows)} rows" if len(rows) != 1 else "1 row", str(structured["environment"])]
     head.extend(
-        f"more: the same call with {name}={structured[name]}"
-        for name in ("nextToken", "nextOffset")
+        f"more: the same call with {argument}={structured[name]}"
+        for name, argument in (("nextToken", "nextToken"), ("nextOffset", "offset"))
         if name in structured
     )
     yield " · ".join(head)
