@@ -1,6 +1,7 @@
 """Usage events: what happened, from which usage meters compute what is billed."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PlainValidator, WithJsonSchema
@@ -23,7 +24,7 @@ Outcome = Literal["accepted", "rejected", "unknown"]
 
 def _digits(value: Any) -> str:
     """A number as the text that the vendor wants for an attribute."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
         raise wrong('a number, best as a string: "12.5"')
     try:
         return money.plain(money.exact(value))
