@@ -29,7 +29,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "params": {"errors", "money"},
     "results": {"errors", "money", "config"},
     "declarations": {"config", "tools"},
-    "shapes": {"declarations", "params", "results", "upstream"},
+    "shapes": {"declarations", "money", "params", "results", "upstream"},
     "tools": {"config"},
     "tools.togai": TOOL,
     "tools.suger": TOOL,
@@ -38,7 +38,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "server": {"catalog", "config", "results", "tenants", "wire"},
     "http": {"config", "server"},
     "doctor": {"catalog", "config", "tenants"},
-    "rating": {"money"},
+    "rating": {"money", "rating"},
     "sandbox": {"money", "rating", "sandbox"},
 }
 # The command line starts everything, so it may import everything; the demo is a client of all.
