@@ -51,6 +51,14 @@ def test_a_unique_count_counts_each_value_once_and_not_what_was_counted_before()
     assert figure == Aggregate(unique, "", Decimal(3), ("a", "b", "1"))
 
 
+def test_records_that_a_filter_stops_are_not_counted() -> None:
+    linux = {"name": "os", "operation": "IS", "value": "linux", "valueType": "STRING"}
+    filtered = metric("COUNT", filterGroups=[{"filters": [linux]}])
+
+    assert figures(filtered, record("1", os="linux"), record("1", os="bsd")) == [("", "1")]
+    assert figures(filtered, record("1", os="bsd")) == []
+
+
 def test_each_combination_of_properties_is_a_figure_of_its_own() -> None:
     grouped = metric("SUM", groupBys=["os", "size"])
 

@@ -72,7 +72,7 @@ def test_a_matcher_lets_an_event_pass_by(matcher: str, expected: str | None) -> 
 
 
 def test_a_count_adds_one_whatever_its_computation_says() -> None:
-    assert units(meter("COUNT", computation="1"), DELIVERY) == 1
+    assert units(meter("COUNT", computation='{"var": "attributes.stops"}'), DELIVERY) == 1
     assert units(meter("COUNT"), DELIVERY) == 1
     assert units(meter("SUM"), DELIVERY) == 1
 
