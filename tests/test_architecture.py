@@ -45,7 +45,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
 FREE = {"cli", "demo", "__main__"}
 # Where a float could become an amount: everything below the transport's own waiting.
 EXACT = ("money", "tools", "sandbox", "params", "results", "wire", "rating")
-READS_ENVIRONMENT = {"cli", "demo"}
+READS_ENVIRONMENT = {"cli"}
 
 
 def modules() -> Iterator[tuple[str, Path, ast.Module]]:
