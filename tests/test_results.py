@@ -256,13 +256,35 @@ async def test_a_token_of_ours_that_was_changed_is_refused(
     assert vendor.requests == []
 
 
+async def test_a_cut_page_goes_on_only_with_the_arguments_that_led_to_it(
+    client: Client, server: BillingServer
+) -> None:
+    rows = [customer(number, memo="é" * 1_500) for number in range(50)]
+    vendor = Listed(rows, page=50)
+    attach(server, vendor)
+    asked = {"search": "customer", "detail": "full"}
+    first = facts(await client.call_tool("list-customers", asked))
+    token = first["nextToken"]
+    assert token.startswith("~")
+
+    other = await client.call_tool(
+        "list-customers", {"search": "acme", "detail": "full", "nextToken": token}
+    )
+    alone = await client.call_tool("list-customers", {"detail": "full", "nextToken": token})
+    rest = facts(await client.call_tool("list-customers", {**asked, "nextToken": token}))
+
+    assert failure(other)["field"] == failure(alone)["field"] == "nextToken"
+    assert "other arguments" in said(other)
+    assert [row["id"] for row in first["data"] + rest["data"]] == [row["id"] for row in rows]
+
+
 def test_a_token_is_taken_apart_into_rows_to_skip_and_the_vendors_own() -> None:
-    assert resumed(None) == (0, None)
-    assert resumed("abc~1~") == (0, "abc~1~")
-    assert resumed("~7~") == (7, None)
-    assert resumed("~12~to~ken") == (12, "to~ken")
-    with pytest.raises(InvalidRequest):
-        resumed("~1")
+    assert resumed({}) == (0, None)
+    assert resumed({"nextToken": "abc~1~"}) == (0, "abc~1~")
+    assert resumed({"nextToken": "~12~to~ken"}) == (12, "to~ken")
+    for forged in ("~1", "~7~", "~7~=0123456789ab"):
+        with pytest.raises(InvalidRequest):
+            resumed({"nextToken": forged})
 
 
 async def test_a_large_vendor_token_survives_being_wrapped(

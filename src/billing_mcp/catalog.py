@@ -132,7 +132,7 @@ class Catalog:
             binding.operation_given = given.pop("operationId") is not None
         passed, skipped = dict(given), 0
         if "nextToken" in given:
-            skipped, passed["nextToken"] = results.resumed(given["nextToken"])
+            skipped, passed["nextToken"] = results.resumed(given)
         handle = shape.handle(caller.tenant.connection(declaration.vendor), binding)
         result = await declaration.function(handle, **passed)
         if isinstance(result, results.TokenPage):
