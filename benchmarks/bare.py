@@ -4,7 +4,8 @@
     python benchmarks/bare.py http PORT defaults|switches
 
 Its tool makes the same vendor call as list-customers. `defaults` is the SDK as it comes (stateful,
-SSE); `switches` has those the product sets (stateless, JSON).
+SSE, on asyncio and h11); `switches` has those the product sets (stateless, JSON) and what uvicorn
+picks by itself, like the product: uvloop and httptools where they are installed.
 """
 
 import os
@@ -47,6 +48,8 @@ if __name__ == "__main__":
             server.streamable_http_app(json_response=switches, stateless_http=switches),
             host="127.0.0.1",
             port=int(sys.argv[2]),
+            loop="auto" if switches else "asyncio",
+            http="auto" if switches else "h11",
             log_level="warning",
             access_log=False,
         )

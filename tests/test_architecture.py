@@ -29,7 +29,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "params": {"errors", "money"},
     "results": {"errors", "money", "config"},
     "declarations": {"config", "tools"},
-    "shapes": {"declarations", "params", "results", "upstream"},
+    "shapes": {"declarations", "money", "params", "results", "upstream"},
     "tools": {"config"},
     "tools.togai": TOOL,
     "tools.suger": TOOL,
@@ -38,14 +38,14 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "server": {"catalog", "config", "results", "tenants", "wire"},
     "http": {"config", "server"},
     "doctor": {"catalog", "config", "tenants"},
-    "rating": {"money"},
+    "rating": {"money", "rating"},
     "sandbox": {"money", "rating", "sandbox"},
 }
 # The command line starts everything, so it may import everything; the demo is a client of all.
 FREE = {"cli", "demo", "__main__"}
 # Where a float could become an amount: everything below the transport's own waiting.
 EXACT = ("money", "tools", "sandbox", "params", "results", "wire", "rating")
-READS_ENVIRONMENT = {"cli", "demo"}
+READS_ENVIRONMENT = {"cli"}
 
 
 def modules() -> Iterator[tuple[str, Path, ast.Module]]:

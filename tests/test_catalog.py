@@ -17,6 +17,7 @@ from billing_mcp.results import Page, compact
 from billing_mcp.server import BillingServer
 from billing_mcp.shapes import shape_of
 from billing_mcp.tenants import Caller, Tenant
+from billing_mcp.tools import vendor_of
 from good_calls import good_calls
 from world import World, open_world
 
@@ -294,7 +295,7 @@ async def test_the_first_request_of_a_good_call_is_the_declared_route(name: str)
     arguments = good_calls(world)[name]
     declared = declaration(name)
     listener = Listener(world)
-    server.tenant.connection(declared.vendor).application = listener
+    server.tenant.connection(vendor_of(declared.name)).application = listener
     async with connected(server) as client:
         result = await client.call_tool(name, arguments)
     assert not result.is_error, result.structured_content

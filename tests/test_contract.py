@@ -11,6 +11,7 @@ from billing_mcp import tools
 from billing_mcp.catalog import Catalog, shipped_schemas
 from billing_mcp.config import Settings
 from billing_mcp.declarations import Declaration
+from billing_mcp.tools import vendor_of
 
 CONTRACT = json.loads((Path(__file__).parent / "contract.json").read_text(encoding="utf-8"))
 SEED_TOOLS: dict[str, dict[str, Any]] = {
@@ -191,7 +192,7 @@ def test_the_declared_route_is_the_vendors_operation(name: str, operation: tuple
 def test_the_sandbox_lists_the_same_operation_among_the_vendors(
     name: str, operation: tuple[str, str]
 ) -> None:
-    listed = SANDBOX / declaration(name).vendor / "operations.txt"
+    listed = SANDBOX / vendor_of(name) / "operations.txt"
     assert operation[1] in listed.read_text(encoding="utf-8").splitlines()
 
 

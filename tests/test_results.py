@@ -159,21 +159,27 @@ async def every_row(client: Client, tool: str, **arguments: Any) -> tuple[list[A
             if name in page
         }
         assert page["hasMore"] is bool(more)
-        assert bool(more) == ("more: the same call with" in said(result))
+        head = said(result).split("\n", 1)[0]
+        assert all(
+            f"more: the same call with {name}={value}" in head for name, value in more.items()
+        )
+        assert bool(more) == ("more:" in head)
         if not more:
             return rows, pages
 
 
-@pytest.mark.parametrize("size", [100, 3_000, 60_000])
+# Three pages of the vendor; of 3 kB 32 or 33 rows fit into one of ours, of 60 kB one.
+@pytest.mark.parametrize(
+    ("size", "count", "pages_seen"), [(100, 130, 3), (3_000, 130, 5), (60_000, 12, 12)]
+)
 async def test_pages_of_a_token_that_are_cut_lead_to_every_row_exactly_once(
-    client: Client, server: BillingServer, size: int
+    client: Client, server: BillingServer, size: int, count: int, pages_seen: int
 ) -> None:
-    rows = [customer(number, memo="é" * (size // 2)) for number in range(130)]
+    rows = [customer(number, memo="é" * (size // 2)) for number in range(count)]
     attach(server, Listed(rows, page=50))
     found, pages = await every_row(client, "list-customers", detail="full")
     assert [row["id"] for row in found] == [row["id"] for row in rows]
-    # Three pages of the vendor; of 3 kB 32 or 33 rows fit into one of ours, of 60 kB one.
-    assert pages == {100: 3, 3_000: 5, 60_000: 130}[size]
+    assert pages == pages_seen
 
 
 @pytest.mark.parametrize("size", [100, 3_000])
@@ -215,10 +221,15 @@ async def test_a_list_that_nobody_can_page_says_what_is_missing(
 async def test_a_row_that_alone_is_too_large_comes_without_its_largest_field(
     client: Client, server: BillingServer
 ) -> None:
-    rows = [customer(1), customer(2, memo="x" * 150_000, other="y" * 2_000), customer(3)]
-    attach(server, Listed(rows, page=50))
-    found, _ = await every_row(client, "list-customers", detail="full")
-    assert found == [customer(1), customer(2, other="y" * 2_000, omitted=["memo"]), customer(3)]
+    large = customer(2, memo="x" * 150_000, other="y" * 2_000)
+    shown = customer(2, other="y" * 2_000, omitted=["memo"])
+    for rows, expected in (
+        ([customer(1), large, customer(3)], [customer(1), shown, customer(3)]),
+        ([large], [shown]),
+    ):
+        attach(server, Listed(rows, page=50))
+        found, _ = await every_row(client, "list-customers", detail="full")
+        assert found == expected
 
 
 async def test_a_single_thing_that_is_too_large_says_which_fields_it_leaves_out(
@@ -245,13 +256,35 @@ async def test_a_token_of_ours_that_was_changed_is_refused(
     assert vendor.requests == []
 
 
+async def test_a_cut_page_goes_on_only_with_the_arguments_that_led_to_it(
+    client: Client, server: BillingServer
+) -> None:
+    rows = [customer(number, memo="é" * 1_500) for number in range(50)]
+    vendor = Listed(rows, page=50)
+    attach(server, vendor)
+    asked = {"search": "customer", "detail": "full"}
+    first = facts(await client.call_tool("list-customers", asked))
+    token = first["nextToken"]
+    assert token.startswith("~")
+
+    other = await client.call_tool(
+        "list-customers", {"search": "acme", "detail": "full", "nextToken": token}
+    )
+    alone = await client.call_tool("list-customers", {"detail": "full", "nextToken": token})
+    rest = facts(await client.call_tool("list-customers", {**asked, "nextToken": token}))
+
+    assert failure(other)["field"] == failure(alone)["field"] == "nextToken"
+    assert "other arguments" in said(other)
+    assert [row["id"] for row in first["data"] + rest["data"]] == [row["id"] for row in rows]
+
+
 def test_a_token_is_taken_apart_into_rows_to_skip_and_the_vendors_own() -> None:
-    assert resumed(None) == (0, None)
-    assert resumed("abc~1~") == (0, "abc~1~")
-    assert resumed("~7~") == (7, None)
-    assert resumed("~12~to~ken") == (12, "to~ken")
-    with pytest.raises(InvalidRequest):
-        resumed("~1")
+    assert resumed({}) == (0, None)
+    assert resumed({"nextToken": "abc~1~"}) == (0, "abc~1~")
+    assert resumed({"nextToken": "~12~to~ken"}) == (12, "to~ken")
+    for forged in ("~1", "~7~", "~7~=0123456789ab"):
+        with pytest.raises(InvalidRequest):
+            resumed({"nextToken": forged})
 
 
 async def test_a_large_vendor_token_survives_being_wrapped(

@@ -7,7 +7,7 @@ from mcp import Client
 
 from answers import connected, facts
 from billing_mcp import __version__
-from billing_mcp.config import Settings, from_environ
+from billing_mcp.config import Settings, SettingsError, from_environ
 from billing_mcp.server import BillingServer, instructions
 from billing_mcp.tenants import Tenant
 
@@ -68,6 +68,15 @@ async def test_the_time_told_is_that_of_the_data_file(tmp_path: Path) -> None:
     tenant.sandbox.backend.db.execute("update clock set moment = '2026-12-24T18:00:00.000Z'")
     await tenant.close()
     assert told(settings).endswith("The sandbox's clock stands at 2026-12-24T18:00:00Z.")
+
+
+async def test_a_data_file_that_is_none_is_a_wrong_setting(tmp_path: Path) -> None:
+    settings = Settings(sandbox_data=tmp_path / "no-such-folder" / "company.db")
+    with pytest.raises(SettingsError, match="there is no folder"):
+        _ = Tenant(settings.tenant, settings).sandbox
+    (tmp_path / "letter.txt").write_text("Dear customer", encoding="utf-8")
+    with pytest.raises(SettingsError, match="move the file away"):
+        BillingServer(Settings(sandbox_data=tmp_path / "letter.txt"))
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ class Catalog:
             return results.failure(self._unserved(name), Envelope(caller.tenant.environment()))
         built = self.built(name)
         binding = self._binding(built, arguments, caller)
-        envelope = Envelope(caller.tenant.environment(built.declaration.vendor))
+        envelope = Envelope(caller.tenant.environment(tools.vendor_of(name)))
         try:
             result, detail, given = await self._call(built, arguments, binding, caller)
             envelope = _envelope(binding, envelope)
@@ -132,8 +132,8 @@ class Catalog:
             binding.operation_given = given.pop("operationId") is not None
         passed, skipped = dict(given), 0
         if "nextToken" in given:
-            skipped, passed["nextToken"] = results.resumed(given["nextToken"])
-        handle = shape.handle(caller.tenant.connection(declaration.vendor), binding)
+            skipped, passed["nextToken"] = results.resumed(given)
+        handle = shape.handle(caller.tenant.connection(tools.vendor_of(declaration.name)), binding)
         result = await declaration.function(handle, **passed)
         if isinstance(result, results.TokenPage):
             result = result.after(skipped)

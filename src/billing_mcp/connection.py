@@ -18,9 +18,10 @@ from billing_mcp.config import Credential, Environment
 
 CONNECT_TIMEOUT_S = 5
 ANSWER_LIMIT_BYTES = 32 * 1024 * 1024
-# The client's pool looks at every idle connection for every request, so 128 in one pool are half as
-# fast as 8 in each of 16 (benchmarks/README.md). The first lane with room takes the next request.
-LANE_WIDTH = 8
+# The client's pool looks at every idle connection of its own for every request, so 128 in one pool
+# are half as fast as two in each of 64 (benchmarks/README.md). The first lane with room takes the
+# next request.
+LANE_WIDTH = 2
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 

@@ -4,9 +4,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from billing_mcp import tools
-from billing_mcp.config import Vendor
-
 Function = TypeVar("Function", bound=Callable[..., Awaitable[Any]])
 
 
@@ -66,10 +63,6 @@ class Declaration:
     def description(self) -> str:
         """The function's docstring: the text a model reads, its line breaks removed."""
         return " ".join((self.function.__doc__ or "").split())
-
-    @property
-    def vendor(self) -> Vendor:
-        return "togai" if self.function.__module__.startswith(tools.TOGAI) else "suger"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ Shapes are those of design §2.4: a single thing at the root in the vendor's fie
 currency's scale. Text of customers stays in data fields, quoted.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -77,7 +78,8 @@ class TokenPage(Page[Row], Generic[Row]):
     """A page that Togai continues by a token.
 
     A page too large to answer with is cut, and continued by a token of ours: `~rows~token`, the
-    rows already shown of the page that the vendor's token (or none) leads to.
+    rows already shown of the page that the vendor's token leads to. A first page has none; there
+    the fingerprint of the arguments stands, because they alone lead to that page.
     """
 
     nextToken: str | None = None
@@ -86,8 +88,8 @@ class TokenPage(Page[Row], Generic[Row]):
         return {"nextToken": self.nextToken} if self.nextToken else {}
 
     def cut(self, rows: int, arguments: Mapping[str, Any]) -> Self:
-        skipped, token = resumed(arguments.get("nextToken"))
-        resume = f"~{skipped + rows}~{token or ''}"
+        skipped, token = resumed(arguments)
+        resume = f"~{skipped + rows}~{token or _fingerprint(arguments)}"
         return self.model_copy(update={"data": self.data[:rows], "nextToken": resume})
 
     def after(self, skipped: int) -> Self:
@@ -107,18 +109,39 @@ class OffsetPage(Page[Row], Generic[Row]):
         return self.model_copy(update={"data": self.data[:rows], "nextOffset": offset})
 
 
-def resumed(token: str | None) -> tuple[int, str | None]:
-    """Take a token of ours apart: rows to leave out, and the vendor's token for that page."""
+def resumed(arguments: Mapping[str, Any]) -> tuple[int, str | None]:
+    """Take a `nextToken` apart: rows to leave out, and the vendor's token for that page.
+
+    Raises `InvalidRequest` for a token of ours that no page gave, or gave for other arguments.
+    """
+    token = arguments.get("nextToken")
     if token is None or not token.startswith("~"):
         return 0, token
-    match = re.fullmatch(r"~(\d{1,4})~(.*)", token)
+    match = re.fullmatch(r"~(\d{1,4})~(.+)", token)
     if match is None:
         raise errors.InvalidRequest(
             "nextToken is not one that a page gave.",
             field="nextToken",
             next_step="Give the nextToken of the page before unchanged, or leave it out.",
         )
-    return int(match[1]), match[2] or None
+    if not match[2].startswith(_OF_ARGUMENTS):
+        return int(match[1]), match[2]
+    if match[2] != _fingerprint(arguments):
+        raise errors.InvalidRequest(
+            "nextToken is of a list with other arguments.",
+            field="nextToken",
+            next_step="Repeat the arguments of the page that gave it, or leave nextToken out.",
+        )
+    return int(match[1]), None
+
+
+# No token of the vendor begins so: they are base64.
+_OF_ARGUMENTS = "="
+
+
+def _fingerprint(arguments: Mapping[str, Any]) -> str:
+    meant = {name: str(arguments[name]) for name in sorted(arguments) if name != "nextToken"}
+    return _OF_ARGUMENTS + hashlib.sha256(compact(meant).encode()).hexdigest()[:12]
 
 
 class Reserved(BaseModel):
@@ -307,8 +330,8 @@ def _table(structured: Mapping[str, Any], concise: Sequence[str]) -> Iterator[st
     rows = structured["data"]
     head = [f"{len(rows)} rows" if len(rows) != 1 else "1 row", str(structured["environment"])]
     head.extend(
-        f"more: the same call with {name}={structured[name]}"
-        for name in ("nextToken", "nextOffset")
+        f"more: the same call with {argument}={structured[name]}"
+        for name, argument in (("nextToken", "nextToken"), ("nextOffset", "offset"))
         if name in structured
     )
     yield " · ".join(head)

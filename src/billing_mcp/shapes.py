@@ -1,13 +1,13 @@
 """A tool's shape: the closed model of its arguments and the schemas that are published for it."""
 
 import inspect
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from billing_mcp import money
 from billing_mcp.declarations import Declaration
 from billing_mcp.params import OperationId
 from billing_mcp.results import Detail, Page, Reserved, Result
@@ -93,7 +93,7 @@ def _decoded(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        return json.loads(value)
+        return money.from_json(value)
     except ValueError:
         return value
 

@@ -38,7 +38,7 @@ class Case:
 
 def case(random: Random) -> Case:
     currencies = random.sample(CURRENCIES, random.choice((1, 1, 2)))
-    associated = date(2023, 1, 1) + random.randrange(1200) * DAY
+    associated = association(random)
     details = plan_details(random, currencies)
     return Case(
         details=details,
@@ -47,7 +47,7 @@ def case(random: Random) -> Case:
         until=ending(random, associated),
         cycle=random.choice((0, 0, 1, 1, 2, 3)),
         usage={
-            card["usageMeterId"]: quantity(random, edges(card))
+            card["usageMeterId"]: metered(random, edges(card))
             for card in details["usageRateCards"]
             if random.random() < 0.9
         },
@@ -62,6 +62,14 @@ def case(random: Random) -> Case:
             for number in range(random.choice((0, 0, 1, 2, 4)))
         ],
     )
+
+
+def association(random: Random) -> date:
+    """Any day of some years; now and then one of those that not every month has."""
+    if random.random() < 0.8:
+        return date(2023, 1, 1) + random.randrange(1200) * DAY
+    unusual = ("2024-02-28", "2024-02-29", "2025-02-28", "2024-10-30", "2024-10-31", "2025-01-29")
+    return date.fromisoformat(random.choice(unusual))
 
 
 def ending(random: Random, associated: date) -> date | None:
@@ -98,6 +106,8 @@ def cycle_config(random: Random) -> dict[str, Any]:
     grace = random.randrange(15)
     if random.random() < 0.2:
         return {"interval": interval, "gracePeriod": grace, "anniversaryCycle": True}
+    if random.random() < 0.1:
+        return {"interval": interval, "gracePeriod": grace}
     if interval == "WEEKLY":
         offset = {"dayOffset": random.choice([*map(str, range(1, 8)), "LAST"])}
     else:
@@ -158,7 +168,8 @@ def price_type(random: Random) -> dict[str, Any]:
 
 
 def bounds(random: Random, name: str, chance: float, most: int) -> dict[str, Any]:
-    low, high = sorted((amount(random, most), amount(random, most)))
+    top = random.choice((2, most, most))
+    low, high = sorted((amount(random, top), amount(random, top)))
     config = {}
     if random.random() < chance:
         config["minimumRate"] = format(low, "f")
@@ -173,7 +184,7 @@ def fixed_fee(random: Random, number: int, currencies: list[str]) -> dict[str, A
         "displayName": f"Fee {number}",
         "name": f"fee-{number}",
         "invoiceTiming": random.choice(TIMINGS),
-        "type": random.choice(("ONE_TIME", "RECURRING", "RECURRING")),
+        **random.choice(({"type": "ONE_TIME"}, {"type": "RECURRING"}, {})),
         "rateValues": flat_rates(random, currencies),
         "enableProration": random.random() < 0.5,
         **recurrence(random, "recurrenceConfig", "offset"),
@@ -186,11 +197,11 @@ def licence(random: Random, number: int, currencies: list[str]) -> dict[str, Any
         "type": "LICENSE",
         "displayName": f"Seats {number}",
         "name": f"seats-{number}",
-        "invoiceTiming": random.choice((*TIMINGS, "IN_ARREARS")),
+        "invoiceTiming": random.choice((*TIMINGS, "IN_ARREARS", "IN_ADVANCE")),
         "enableProration": random.random() < 0.5,
         **rate_card(random, currencies),
     }
-    if random.random() < 0.3:
+    if random.random() < 0.4:
         card["usageCycle"] = random.choice(INTERVALS)
     if random.random() < 0.3:
         most = random.randrange(5, 80)
@@ -211,6 +222,7 @@ def entitlement(random: Random, number: int, currencies: list[str]) -> dict[str,
         "invoiceTiming": random.choice(TIMINGS),
         "featureConfigs": [
             {"effectiveUntil": "P1M", "featureCreditLimit": quantity(random, edges(card))}
+            for _ in range(random.choice((1, 1, 2)))
         ],
         **recurrence(random, "recurrenceConfig", "offset"),
         **card,
@@ -256,7 +268,7 @@ def credit_grant(random: Random, number: int, currencies: list[str]) -> dict[str
         "displayName": f"Grant {number}",
         "name": f"grant-{number}",
         "invoiceTiming": random.choice(TIMINGS),
-        "type": random.choice(("ONE_TIME", "RECURRING")),
+        **random.choice(({"type": "ONE_TIME"}, {"type": "RECURRING"}, {})),
         "grantDetails": {"priority": random.randrange(4), "expiryType": "NO_EXPIRY"},
         "rateDetails": {
             "pricingModel": random.choice(("TIERED", "VOLUME")),
@@ -272,13 +284,14 @@ def credit(random: Random, name: str, associated: date, details: dict[str, Any])
     for cards in (details[kind] for kind in details if kind.endswith("RateCards")):
         names += [card.get("usageMeterId") or card.get("featureId") or card["id"] for card in cards]
     begins = associated + random.randrange(-100, 200) * DAY
-    ends = begins + random.randrange(1, 500) * DAY
+    ends = begins + random.randrange(32, 500) * DAY
     return {
         "id": name,
         "priority": random.randrange(3),
         "left": amount(random, random.choice((20, 500, 5000))),
         "effectiveFrom": begins,
-        "effectiveUntil": random.choice((None, ends, ends, date(2027, 1, 1))),
+        # The first of a month is where most cycles begin, so that the edge is met often.
+        "effectiveUntil": random.choice((None, ends, ends.replace(day=1), date(2027, 1, 1))),
         "createdAt": random.randrange(3),
         "applicableEntityIds": random.sample(names, random.choice((0, 0, 1, 2))),
     }
@@ -298,7 +311,7 @@ def changes(random: Random, associated: date) -> list[Change]:
     """A history, oldest first; now and then several changes on one day, or before the cycles."""
     day, found = associated + random.choice((-20, 0, 0, 3)) * DAY, []
     for _ in range(random.randrange(12)):
-        found.append(Change(day, Decimal(random.randrange(100))))
+        found.append(Change(day, Decimal(random.randrange(random.choice((20, 100))))))
         day += random.choice((0, 0, 1, 2, 5, 13, 40)) * DAY
     return found
 
@@ -312,12 +325,19 @@ def quantity(random: Random, starts: list[Decimal]) -> Decimal:
     kind = random.random()
     if kind < 0.1:
         return Decimal(0)
+    if kind < 0.12:
+        return Decimal(random.randrange(10**60)).scaleb(-20)
     if kind < 0.5:
         near = random.choice((Decimal(0), Decimal(1), Decimal(-1), Decimal("0.01")))
         return max(Decimal(0), random.choice(starts) + near)
     if kind < 0.55:
         return Decimal(random.randrange(10**9, 10**15)) / 1000
     return step(random, 1200)
+
+
+def metered(random: Random, starts: list[Decimal]) -> Decimal:
+    """A quantity, or what is left when more was taken back than had been counted."""
+    return Decimal(-1) if random.random() < 0.02 else quantity(random, starts)
 
 
 def step(random: Random, most: int) -> Decimal:

@@ -164,6 +164,42 @@ async def test_the_key_of_an_earlier_grant_is_looked_for_on_every_page(
     ]
 
 
+@pytest.mark.parametrize(
+    ("more", "kind", "requests"), [({}, "invalid-request", 2), ({"nextToken": "p"}, None, 21)]
+)
+async def test_a_refused_repetition_is_refused_only_if_no_earlier_grant_is_among_the_credits(
+    more: dict[str, str], kind: str | None, requests: int, server: BillingServer, client: Client
+) -> None:
+    other = CREDIT | {"idempotencyKey": "another"}
+    recorder = Recorder(Says({"message": "key was used"}, 400), Says({"data": [other], **more}))
+    attach(server, recorder)
+    wrong = failure(await client.call_tool("grant-credit", GRANT | {"operationId": OPERATION}))
+    assert wrong["kind"] == (kind or "outcome-unknown")
+    assert "key was used" in wrong["message"]
+    assert len(recorder.requests) == requests
+    if kind is None:
+        assert "not among the account's first 1000 credits" in wrong["message"]
+        assert f"again with operationId {OPERATION} and the same" in wrong["next"]
+
+
+async def test_an_amount_that_the_vendor_rounds_is_no_conflict_for_a_new_grant(
+    server: BillingServer, client: Client
+) -> None:
+    attach(server, Recorder(Says({"credits": [CREDIT | {"creditAmount": 50.01}]})))
+    granted = facts(await client.call_tool("grant-credit", GRANT | {"creditAmount": "50.0051"}))
+    assert granted["creditAmount"] == "50.01"
+
+
+async def test_an_answer_without_a_credit_leaves_the_outcome_unknown(
+    server: BillingServer, client: Client
+) -> None:
+    attach(server, Recorder(Says({"credits": []})))
+    wrong = failure(await client.call_tool("grant-credit", GRANT | {"operationId": OPERATION}))
+    assert wrong["kind"] == "outcome-unknown"
+    assert "not by its contract (credits)" in wrong["message"]
+    assert f"again with operationId {OPERATION}" in wrong["next"]
+
+
 async def test_credits_are_listed_by_account_status_and_id(world: World, client: Client) -> None:
     one = facts(await client.call_tool("grant-credit", GRANT))
     other = facts(await client.call_tool("grant-credit", GRANT | {"accountId": "mill-1"}))

@@ -151,6 +151,20 @@ async def test_ids_that_repeat_are_refused_before_anything_is_sent(
     assert recorder.requests == []
 
 
+async def test_an_id_that_an_event_without_one_would_get_is_refused_too(
+    server: BillingServer, client: Client
+) -> None:
+    recorder = Recorder(ACCEPTED)
+    attach(server, recorder)
+    operation = "6f1c1f6e-0a51-4c55-9a5e-0d2f6a1b7c3d"
+    events = [event(id=f"{operation}-1"), event()]
+    wrong = failure(
+        await client.call_tool("ingest-events", {"events": events, "operationId": operation})
+    )
+    assert wrong["field"] == "events[1].id"
+    assert recorder.requests == []
+
+
 @pytest.mark.parametrize(
     ("given", "field", "words"),
     [

@@ -139,8 +139,8 @@ async def test_an_amount_is_shown_at_the_scale_of_its_currency(
         ),
         (
             {"accountId": "a", "pricePlanId": "pp.1", "status": "DUE"},
-            "status",
-            "Leave out status and look through the rows.",
+            "pricePlanId",
+            "Leave out pricePlanId and look through the rows.",
         ),
     ],
 )

@@ -53,76 +53,79 @@ def slabbed(model: str = "TIERED", *slabs: tuple[str, str, str]) -> dict[str, An
 
 def valid(world: World) -> dict[str, Any]:
     """A part of a plan for each kind of rate card."""
+    return fees_and_usage(world) | seats_and_features(world) | credit_grant(world)
+
+
+def fees_and_usage(world: World) -> dict[str, Any]:
     fees = [{"currency": "USD", "rate": "49.90"}]
+    usage = {
+        "usageMeterId": world.calls_meter,
+        "displayName": "API calls",
+        **slabbed("VOLUME", ("0", "PER_UNIT", "0.05"), ("1000", "PACKAGE", "0.3")),
+    }
+    fixed = {
+        "id": "fee",
+        "displayName": "Platform fee",
+        "enableProration": False,
+        "type": "RECURRING",
+        "invoiceTiming": "IN_ADVANCE",
+        "recurrenceConfig": {"interval": 3, "offset": 0},
+        "rateValues": fees,
+    }
     return {
-        "usageRateCards": [
-            {
-                "usageMeterId": world.calls_meter,
-                "displayName": "API calls",
-                **slabbed("VOLUME", ("0", "PER_UNIT", "0.05"), ("1000", "PACKAGE", "0.3")),
-            }
-        ],
-        "fixedFeeRateCards": [
-            {
-                "id": "fee",
-                "displayName": "Platform fee",
-                "enableProration": False,
-                "type": "RECURRING",
-                "invoiceTiming": "IN_ADVANCE",
-                "recurrenceConfig": {"interval": 3, "offset": 0},
-                "rateValues": fees,
-            }
-        ],
-        "licenseRateCards": [
-            {
-                "id": "seats",
-                "enableProration": True,
-                "type": "LICENSE",
-                "usageCycle": "MONTHLY",
-                "config": {"maxQuantity": 10, "maxQuantityBreachAction": "DO_NOTHING"},
-                "proratedRefundMode": "CREDITS",
-                **slabbed("TIERED", ("0", "FLAT", "20"), ("5", "PER_UNIT", "3")),
-            }
-        ],
-        "billingEntitlementRateCards": [
-            {
-                "featureId": world.answers,
-                "invoiceTiming": "IN_ARREARS",
-                "featureConfigs": [{"effectiveUntil": "P1M", "featureCreditLimit": "1000"}],
-                **slabbed(),
-            }
-        ],
-        "entitlementOverageRateCards": [
-            {
-                "featureId": world.answers,
-                "maxQuantity": "500",
-                "billingConfig": {"interval": 1, "startOffset": 0},
-                **slabbed(),
-            }
-        ],
-        "creditGrantRateCards": [
-            {
-                "id": "bonus",
-                "grantDetails": {
-                    "priority": 1,
-                    "expiryType": "CUSTOM",
-                    "expiryDuration": "P30D",
-                    "applicableEntityIds": [world.calls_meter],
-                },
-                "rateDetails": {
-                    "pricingModel": "TIERED",
-                    "currencySlabRateDetails": [
-                        {
-                            "currency": "USD",
-                            "creditAmount": "100",
-                            "slabDetails": [{"startAfter": "0", "priceType": "FLAT", "rate": "90"}],
-                        }
-                    ],
-                },
-            }
-        ],
+        "usageRateCards": [usage],
+        "fixedFeeRateCards": [fixed],
         "minimumCommitment": {"displayName": "Minimum", "rateValues": fees},
     }
+
+
+def seats_and_features(world: World) -> dict[str, Any]:
+    seats = {
+        "id": "seats",
+        "enableProration": True,
+        "type": "LICENSE",
+        "usageCycle": "MONTHLY",
+        "config": {"maxQuantity": 10, "maxQuantityBreachAction": "DO_NOTHING"},
+        "proratedRefundMode": "CREDITS",
+        **slabbed("TIERED", ("0", "FLAT", "20"), ("5", "PER_UNIT", "3")),
+    }
+    granted = {
+        "featureId": world.answers,
+        "invoiceTiming": "IN_ARREARS",
+        "featureConfigs": [{"effectiveUntil": "P1M", "featureCreditLimit": "1000"}],
+        **slabbed(),
+    }
+    overage = {
+        "featureId": world.answers,
+        "maxQuantity": "500",
+        "billingConfig": {"interval": 1, "startOffset": 0},
+        **slabbed(),
+    }
+    return {
+        "licenseRateCards": [seats],
+        "billingEntitlementRateCards": [granted],
+        "entitlementOverageRateCards": [overage],
+    }
+
+
+def credit_grant(world: World) -> dict[str, Any]:
+    rates = {
+        "currency": "USD",
+        "creditAmount": "100",
+        "slabDetails": [{"startAfter": "0", "priceType": "FLAT", "rate": "90"}],
+    }
+    grant = {
+        "priority": 1,
+        "expiryType": "CUSTOM",
+        "expiryDuration": "P30D",
+        "applicableEntityIds": [world.calls_meter],
+    }
+    card = {
+        "id": "bonus",
+        "grantDetails": grant,
+        "rateDetails": {"pricingModel": "TIERED", "currencySlabRateDetails": [rates]},
+    }
+    return {"creditGrantRateCards": [card]}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,5 +1,6 @@
 """Billable metrics: how the records of a usage record group become one billed figure."""
 
+from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, PlainValidator, RootModel, model_validator
@@ -32,7 +33,7 @@ def _value(value: Any) -> str | None:
         return None
     if isinstance(value, str):
         return on_one_line(value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise wrong('text, or a number such as "2.5"')
     try:
         return money.plain(money.exact(value))

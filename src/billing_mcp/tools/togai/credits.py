@@ -137,7 +137,8 @@ async def grant_credit(
         credit = togai.read(Granted, answer).credits[0]
     else:
         credit = await _granted_before(togai, accountId, answer)
-    _require_same(togai, credit, accountId, creditAmount, effectiveFrom)
+    if togai.operation_given:
+        _require_same(togai, credit, accountId, creditAmount, effectiveFrom)
     return credit
 
 

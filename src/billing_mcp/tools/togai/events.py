@@ -1,6 +1,7 @@
 """Usage events: what happened, from which usage meters compute what is billed."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PlainValidator, WithJsonSchema
@@ -23,7 +24,7 @@ Outcome = Literal["accepted", "rejected", "unknown"]
 
 def _digits(value: Any) -> str:
     """A number as the text that the vendor wants for an attribute."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
         raise wrong('a number, best as a string: "12.5"')
     try:
         return money.plain(money.exact(value))
@@ -94,8 +95,8 @@ async def ingest_events(
 ) -> Ingested:
     """Send usage events, in batches of 500. Accepted means taken, not yet metered. An event without
     id gets operationId-index, so the same operationId never counts it twice."""
-    _require_distinct(events)
     sent = [event.wire(f"{togai.operation_id}-{index}") for index, event in enumerate(events)]
+    _require_distinct(sent)
     outcomes: list[EventOutcome] = []
     for start in range(0, len(sent), BATCH):
         batch = sent[start : start + BATCH]
@@ -116,18 +117,17 @@ async def ingest_events(
     )
 
 
-def _require_distinct(events: Sequence[Event]) -> None:
+def _require_distinct(sent: Sequence[Mapping[str, Any]]) -> None:
+    """Of two events with one id the vendor would count one. Raises `InvalidRequest`."""
     seen: dict[str, int] = {}
-    for index, event in enumerate(events):
-        if event.id is None:
-            continue
-        if event.id in seen:
+    for index, event in enumerate(sent):
+        first = seen.setdefault(event["id"], index)
+        if first != index:
             raise errors.InvalidRequest(
-                f"events[{index}].id repeats events[{seen[event.id]}].id; nothing was sent.",
+                f"events[{index}].id repeats events[{first}].id; nothing was sent.",
                 field=f"events[{index}].id",
                 next_step="An id is counted once: give each event its own, or leave ids out.",
             )
-        seen[event.id] = index
 
 
 def _outcomes(

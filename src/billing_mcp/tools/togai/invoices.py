@@ -74,7 +74,7 @@ class Invoice(Result):
 
 # What the vendor can filter by together: combinations of its page on listing invoices, and any of
 # the parameters that its API description has (status, owner_id, customer_id).
-_COMBINATIONS = frozenset(
+_COMBINATIONS = tuple(
     frozenset(combination.split())
     for combination in (
         "",

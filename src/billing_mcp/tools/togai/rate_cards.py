@@ -152,7 +152,7 @@ class FixedFeeRateCard(Body):
 
 
 class LicenseLimit(Body):
-    maxQuantity: Annotated[int | None, Field(ge=1)] = None
+    maxQuantity: Annotated[int | None, Field(ge=1, le=1_000_000_000_000)] = None
     maxQuantityBreachAction: Literal["DO_NOTHING"] | None = None
 
 
