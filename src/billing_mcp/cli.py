@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 from billing_mcp import __version__
@@ -71,7 +72,7 @@ def main(arguments: Sequence[str]) -> int:
 def _spelled_out(arguments: Sequence[str]) -> Iterator[str]:
     """A boolean flag that stands alone means true; the verb that may follow it is not its value."""
     booleans = {variable.flag for variable in VARIABLES if variable.kind == "boolean"}
-    for argument, following in zip(arguments, (*arguments[1:], "-"), strict=True):
+    for argument, following in pairwise((*arguments, "-")):
         alone = following in VERBS or following.startswith("-")
         yield f"{argument}=true" if argument in booleans and alone else argument
 

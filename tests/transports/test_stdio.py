@@ -34,6 +34,14 @@ async def started(era: str, *flags: str) -> AsyncIterator[tuple[Client, Any]]:
             yield client, errors
 
 
+async def test_without_any_argument_it_serves_mcp_over_stdio() -> None:
+    program, *arguments = command()
+    parameters = StdioServerParameters(command=program, args=arguments, env=environment())
+    with anyio.fail_after(PATIENCE_S):
+        async with Client(parameters) as client:
+            assert len((await client.list_tools()).tools) == 33
+
+
 @pytest.mark.parametrize("era", ["modern", "legacy"])
 async def test_a_desktop_client_lists_reads_writes_and_is_told_what_was_wrong(era: str) -> None:
     async with started(era, "--sandbox-now", "2026-11-20T12:00:00Z") as (client, errors):
