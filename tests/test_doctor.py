@@ -48,13 +48,13 @@ def test_without_keys_all_is_well_and_said_to_be_invented(
     ]
 
 
-def test_with_keys_it_asks_both_vendors(live: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_with_keys_it_asks_both_vendors_and_says_where_their_data_is_from(live: str, capsys: pytest.CaptureFixture[str]) -> None:
     code, lines = doctor(capsys)
     assert code == 0
     assert lines == [
         "ok       33 tools are served",
-        "ok       Togai (live): answers",
-        "ok       Suger (live): answers",
+        "ok       Togai (sandbox): answers",
+        "ok       Suger (sandbox): answers",
     ]
 
 
@@ -84,11 +84,11 @@ def test_a_key_that_the_vendor_refuses_is_trouble_and_never_shown(
     httpx2.delete(f"{live}/control/faults").raise_for_status()
     assert code == 1
     (trouble,) = (line for line in lines if line.startswith("trouble"))
-    assert trouble.startswith("trouble  Togai (live): ")
+    assert trouble.startswith("trouble  Togai (sandbox): ")
     assert sentence in trouble
     assert "0123456789" not in "".join(lines)
     # The other vendor is looked at all the same.
-    assert "ok       Suger (live): answers" in lines
+    assert "ok       Suger (sandbox): answers" in lines
 
 
 def test_a_vendor_that_cannot_be_reached_is_trouble(

@@ -67,5 +67,6 @@ async def _probe(vendor: Vendor, settings: Settings, tenant: Tenant) -> tuple[bo
     catalog = Catalog(Settings(tenants=settings.tenants, toolsets=("all",)))
     name, arguments = PROBES[vendor]
     outcome = await catalog.invoke(name, arguments, Caller(tenant))
-    where = f"{VENDOR_NAMES[vendor]} ({tenant.environment(vendor)})"
+    # As the vendor itself says: a sandbox on a port looks live until it has answered.
+    where = f"{VENDOR_NAMES[vendor]} ({outcome.structured['environment']})"
     return not outcome.is_error, f"{where}: {outcome.text if outcome.is_error else 'answers'}"
