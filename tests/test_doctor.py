@@ -48,7 +48,9 @@ def test_without_keys_all_is_well_and_said_to_be_invented(
     ]
 
 
-def test_with_keys_it_asks_both_vendors_and_says_where_their_data_is_from(live: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_with_keys_it_asks_both_vendors_and_says_where_their_data_is_from(
+    live: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     code, lines = doctor(capsys)
     assert code == 0
     assert lines == [
