@@ -1,6 +1,6 @@
 """Licences: daily quantities, proration, usage cycles, the maximum, and payment in advance."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -23,10 +23,16 @@ def card(prices: Json = SEATS, **more: Any) -> Json:
     return given | prices | more
 
 
-def charged(given: Json, *changes: tuple[str, str], **when: Any) -> CycleCharges:
+def charged(
+    given: Json,
+    *changes: tuple[str, str],
+    invoiced: Mapping[str, Decimal] | None = None,
+    **when: Any,
+) -> CycleCharges:
     history = [LicenceChange(date.fromisoformat(day), Decimal(held)) for day, held in changes]
     plan = details(licenseRateCards=[given])
-    return rated(plan, Measured(licences={"addon.seat": history}), **when)
+    measured = Measured(licences={"addon.seat": history}, invoiced=invoiced or {})
+    return rated(plan, measured, **when)
 
 
 def seats(given: Json, *changes: tuple[str, str], **when: Any) -> str:
@@ -230,3 +236,41 @@ def test_what_changes_in_a_cycle_paid_in_advance(
 
     assert shown_all(january.cards) == cards
     assert list(january.refunds) == refunds
+
+
+@pytest.mark.parametrize(
+    ("invoiced", "cards", "refunds"),
+    [
+        # Nothing has been invoiced yet: the invoice in advance will be for the 3 of the first day.
+        ({}, [], []),
+        # Another add-on's invoice says nothing of this one's.
+        ({"addon.other": "31"}, [], []),
+        # When it was invoiced, 2 were known: 3 x 31 - 62 = 31
+        ({"addon.seat": "62"}, ["31.00"], []),
+        ({"addon.seat": "0"}, ["93.00"], []),
+        ({"addon.seat": "93"}, [], []),
+        # When it was invoiced, 5 were known: 155 - 3 x 31 = 62
+        ({"addon.seat": "155"}, [], ["62.00"]),
+    ],
+)
+def test_what_was_really_invoiced_in_advance_is_what_the_cycle_is_compared_with(
+    invoiced: Mapping[str, str], cards: list[str], refunds: list[str]
+) -> None:
+    advanced = card(invoiceTiming="IN_ADVANCE", proratedRefundMode="CREDITS")
+    paid = {source: Decimal(amount) for source, amount in invoiced.items()}
+
+    january = charged(advanced, ("2026-01-01", "3"), invoiced=paid)
+
+    assert [str(line.amount) for line in january.cards] == cards
+    assert [str(refund.amount) for refund in january.refunds] == refunds
+
+
+def test_a_line_of_licences_entered_late_says_what_was_paid_in_advance() -> None:
+    advanced = card(invoiceTiming="IN_ADVANCE")
+
+    january = charged(advanced, ("2026-01-01", "3"), invoiced={"addon.seat": Decimal(62)})
+
+    (line,) = january.cards
+    assert (line.source, line.metadata) == ("addon.seat", {"paidInAdvance": "62"})
+    # The next cycle's are charged as its own history says, whatever was paid for this one.
+    assert shown_all(january.advance) == [("ADVANCED_LICENSE_RATE_CARD_AMOUNT", "93.00")]
