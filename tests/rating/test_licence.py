@@ -164,6 +164,30 @@ def test_a_usage_cycle_that_is_cut_short(prorated: bool, expected: list[str]) ->
     assert [str(window.amount) for window in line.children] == expected
 
 
+@pytest.mark.parametrize(
+    ("prorated", "expected"),
+    [
+        # Each cycle is a window of the year that its end cuts short: in full each time …
+        (False, ["730.00", "730.00", "730.00"]),
+        # … or 2 licences for 31, 28 and 31 days of 365, at 365
+        (True, ["62.00", "56.00", "62.00"]),
+    ],
+)
+def test_a_usage_cycle_longer_than_the_cycle_begins_anew_with_each_cycle(
+    prorated: bool, expected: list[str]
+) -> None:
+    yearly = card(tiers("TIERED", ("0", "365")), usageCycle="ANNUALLY", enableProration=prorated)
+
+    months = [charged(yearly, ("2026-01-01", "2"), number=number).cards[0] for number in range(3)]
+
+    assert [[window.description for window in month.children] for month in months] == [
+        ["2026-01-01 to 2026-02-01"],
+        ["2026-02-01 to 2026-03-01"],
+        ["2026-03-01 to 2026-04-01"],
+    ]
+    assert [str(month.amount) for month in months] == expected
+
+
 def test_usage_cycles_of_months_begin_on_the_cycles_day() -> None:
     quarter = details(licenseRateCards=[card(usageCycle="MONTHLY", enableProration=False)])
     quarter["pricingCycleConfig"] = {

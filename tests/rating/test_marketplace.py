@@ -100,6 +100,12 @@ def test_each_combination_of_properties_is_a_figure_of_its_own() -> None:
         ("NOT_EQ", "FLOAT", "5", "6", True),
         ("EQ", "FLOAT", "5", "five", False),
         ("EQ", "FLOAT", "1", True, False),
+        # 17 and 40 digits, of which none may be lost
+        ("EQ", "FLOAT", "12345678901234567", 12345678901234567, True),
+        ("GT", "FLOAT", "12345678901234567", 12345678901234568, True),
+        ("LT", "FLOAT", "12345678901234567", 12345678901234566, True),
+        ("GT", "FLOAT", "9" * 40, 10**40, True),
+        ("GTE", "FLOAT", "1" + "0" * 40, 10**40 - 1, False),
     ],
 )
 def test_a_filter_lets_records_through(
@@ -160,6 +166,11 @@ def test_a_commit_is_used_up_in_the_dimensions_order(
     assert amounts(**beyond).items() <= drawn.beyond.items()
     assert drawn.amount == Decimal(used)
     assert all(drawn.covered[key] + drawn.beyond[key] == quantities[key] for key in quantities)
+
+
+def test_a_commit_of_which_less_than_nothing_is_left_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"-0\.01 is left of the commit"):
+        draw(amounts(calls="1"), amounts(calls="2"), Decimal("-0.01"))
 
 
 def test_at_list_price_the_quantity_carries_the_difference() -> None:

@@ -85,6 +85,14 @@ def test_overage_may_be_used_up_to_its_limit() -> None:
     assert overage.allows(unlimited, Decimal(10**40), Decimal(1))
 
 
+def test_overage_beyond_its_limit_is_priced_all_the_same() -> None:
+    (limited,) = read_plan(plan(maxQuantity=25)).overages
+
+    # The limit is asked for before units are used; the 30 that were used are owed.
+    assert not overage.allows(limited, Decimal(25), Decimal(5))
+    assert billed(0, maxQuantity=25) == ["20 x 0.50 + 10 x 0.40 = 14.00"]
+
+
 def test_no_overage_costs_nothing() -> None:
     (line,) = rated(plan()).cards
 

@@ -28,6 +28,13 @@ def broken(change: Json) -> Json:
     return details(usageRateCards=[CALLS | change])
 
 
+def credited(rates: Json) -> Json:
+    """A plan with one credit-grant card."""
+    grant = {"priority": 1, "expiryType": "NO_EXPIRY"}
+    card = {"id": "addon.credit", "grantDetails": grant, "rateDetails": rates}
+    return details(creditGrantRateCards=[card])
+
+
 def test_a_plan_is_read_from_the_vendors_json() -> None:
     text = money.to_json(
         details(
@@ -78,6 +85,15 @@ def test_bounds_are_read_from_texts() -> None:
     assert card.rate_values["USD"].bounds == Bounds(maximum=Decimal(9))
 
 
+def test_slabs_count_by_their_order_and_not_by_where_they_are_listed() -> None:
+    listed = tiers("TIERED", ("0", "3"), ("10", "2"), ("20", "1"))
+    listed["ratePlan"]["slabs"].reverse()
+
+    (card,) = read_plan(details(usageRateCards=[{"usageMeterId": "um.x", **listed}])).usage_cards
+
+    assert [slab.start_after for slab in card.rate_plan.slabs] == [0, 10, 20]
+
+
 def test_a_rate_of_many_digits_is_read_exactly() -> None:
     many = 12345678901234567890
 
@@ -100,6 +116,18 @@ def test_a_rate_of_many_digits_is_read_exactly() -> None:
         ),
         (broken(tiers("STAIRS", ("0", "1"))), "pricingModel STAIRS"),
         (broken(tiers("TIERED", ("0", "1 per 0"))), "packageSize must be greater"),
+        (
+            broken(tiers("TIERED", ("0", "1"), ("100", "2"), ("100", "3"))),
+            "startAfter of slab 3 must be greater than 100",
+        ),
+        (
+            broken(tiers("VOLUME", ("0", "1"), ("99.5", "2"), ("9", "3"))),
+            r"startAfter of slab 3 must be greater than 99\.5",
+        ),
+        (
+            credited(grant_tiers("TIERED", "10", ("0", "1"), ("0", "2"))),
+            "startAfter of slab 2 must be greater than 0",
+        ),
         (slabbed({"priceType": "FREE"}), "priceType FREE"),
         (slabbed({"priceType": "PACKAGE"}), "packageSize is missing"),
     ],

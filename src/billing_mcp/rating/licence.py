@@ -115,7 +115,8 @@ def _line(
 def usage_cycles(cycle: Cycle, interval: str) -> list[tuple[datetime, datetime, int]]:
     """The windows a cycle is split in: start, end (exclusive), and days of the undivided window.
 
-    They are counted from the cycle's start. The cycle's end may cut the last one short.
+    They are counted from the cycle's start. The cycle's end may cut the last one short, and where
+    the interval is longer than the cycle, the only one: in each cycle anew.
     """
     windows: list[tuple[datetime, datetime, int]] = []
     start = cycle.start

@@ -118,6 +118,9 @@ def _number(value: Any) -> Decimal | None:
     """A property as a number, also when it was sent as a text."""
     if isinstance(value, bool):
         return None
+    # Python's whole numbers are exact at any length, so `money.exact`'s limit is not for them.
+    if isinstance(value, int):
+        return Decimal(value)
     try:
         return money.exact(value)
     except money.NotANumber:
@@ -163,8 +166,11 @@ def draw(
     """Use up what is left of the commit, dimension by dimension in alphabetical order.
 
     A dimension without a price cannot use any of it. When the commit ends inside a dimension,
-    the covered quantity is cut to 12 decimal places.
+    the covered quantity is cut to 12 decimal places. Raises `ValueError` for a commit of which
+    less than nothing is left.
     """
+    if left < 0:
+        raise ValueError(f"{left} is left of the commit; it cannot be less than 0")
     covered: dict[str, Decimal] = {}
     beyond: dict[str, Decimal] = {}
     used = _ZERO

@@ -16,7 +16,8 @@ def charge(
 ) -> Line | None:
     """The price of the overage since the card was last billed; None where it is not billed.
 
-    The association's last cycle bills what is left, due or not.
+    The association's last cycle bills what is left, due or not. All units are priced, also those
+    beyond the card's limit: `allows` is asked before they are used, not when they are billed.
     """
     if not last and not due(card.billing, cycle.number):
         return None

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 from billing_mcp import money
@@ -67,8 +68,8 @@ class Plan:
 def read_plan(details: Mapping[str, Any]) -> Plan:
     """Read `pricePlanDetails` as `POST /price_plans` takes them, numbers being Decimal or int.
 
-    Raises `NotAPlan` for fields that are missing or of the wrong kind, for slabs without rates,
-    and for cards that a deferred-revenue plan may not have.
+    Raises `NotAPlan` for fields that are missing or of the wrong kind, for slabs without rates or
+    out of order, and for cards that a deferred-revenue plan may not have.
     """
     try:
         plan = _plan(details)
@@ -174,6 +175,17 @@ def _slab(slab: Mapping[str, Any], order: int) -> Slab:
     return Slab(order, _number(slab["startAfter"]), price_type, size)
 
 
+def _rate_plan(model: str, slabs: tuple[Slab, ...]) -> RatePlan:
+    """Slabs that are not in the order of their starts would rate some units twice or not at all."""
+    for lower, higher in pairwise(slabs):
+        if higher.start_after <= lower.start_after:
+            raise NotAPlan(
+                f"startAfter of slab {higher.order} must be greater than"
+                f" {money.plain(lower.start_after)}, where the slab before it starts"
+            )
+    return RatePlan(model, slabs)
+
+
 def _pricing_model(card: Mapping[str, Any]) -> str:
     model: str = card["pricingModel"]
     if model not in ("TIERED", "VOLUME"):
@@ -206,7 +218,7 @@ def _slabbed(card: Mapping[str, Any]) -> tuple[RatePlan, dict[str, RateValue]]:
             ),
             _bounds(value.get("rateConfig")),
         )
-    return RatePlan(_pricing_model(given), slabs), values
+    return _rate_plan(_pricing_model(given), slabs), values
 
 
 def _usage_card(card: Mapping[str, Any]) -> UsageCard:
@@ -276,7 +288,7 @@ def _credit_grant(card: Mapping[str, Any]) -> CreditGrant:
         )
         prices[currency] = GrantPrice(
             _number(entry["creditAmount"]),
-            RatePlan(model, tuple(_slab(slab, order) for order, slab in numbered)),
+            _rate_plan(model, tuple(_slab(slab, order) for order, slab in numbered)),
             RateValue(currency, slab_rates, _bounds(entry.get("rateConfig"))),
         )
     return CreditGrant(
