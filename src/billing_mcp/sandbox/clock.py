@@ -1,21 +1,20 @@
 """The sandbox's clock: kept in the database, moved only by the control, and always UTC."""
 
-import calendar
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
+from billing_mcp.rating import calendar_days
 from billing_mcp.sandbox.store import Connection
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
-# Both vendors write an open end as this day, and Python's calendar ends at the same year.
-OPEN_END = datetime(9999, 1, 1, tzinfo=UTC)
+# The calendar is rating's, so that a duration ends here where a bill says that it ends: at the
+# latest on the day that both vendors write for an open end.
+OPEN_END = calendar_days.OPEN_END
+midnight = calendar_days.midnight
+months_after = calendar_days.months_after
+after = calendar_days.after
 
-_DURATION = re.compile(
-    r"P(?=.)(?:(\d{1,4})Y)?(?:(\d{1,4})M)?(?:(\d{1,5})W)?(?:(\d{1,6})D)?"
-    r"(?:T(?=.)(?:(\d{1,7})H)?(?:(\d{1,8})M)?(?:(\d{1,9})S)?)?",
-    re.ASCII,
-)
 _TIMESTAMP = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:[Zz]|[+-]\d\d:?\d\d)", re.ASCII
 )
@@ -53,39 +52,6 @@ def read_day(text: str) -> date:
     if not _DAY.fullmatch(text):
         raise ValueError(f"{text!r} is not a date as YYYY-MM-DD")
     return date.fromisoformat(text)
-
-
-def midnight(day: date) -> datetime:
-    """The first instant of a UTC day."""
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
-
-
-def after(moment: datetime, duration: str) -> datetime:
-    """The moment an ISO-8601 duration later; years and months first, by the calendar.
-
-    Raises `ValueError` when the duration is malformed or leads past the end of the calendar.
-    """
-    match = _DURATION.fullmatch(duration)
-    if not match:
-        raise ValueError(f"{duration!r} is not an ISO-8601 duration such as P1D, PT6H or P1M")
-    years, months, weeks, days, hours, minutes, seconds = (
-        int(part) if part else 0 for part in match.groups()
-    )
-    try:
-        return months_after(moment, 12 * years + months) + timedelta(
-            weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds
-        )
-    except OverflowError as error:
-        raise ValueError(f"{duration} leads past the year 9999") from error
-
-
-def months_after(moment: datetime, months: int) -> datetime:
-    """The same day so many months later, or the month's last day where that day is missing."""
-    year, index = divmod(moment.year * 12 + moment.month - 1 + months, 12)
-    if not 1 <= year <= OPEN_END.year:
-        raise ValueError("the time is outside the years 1 to 9999")
-    last = calendar.monthrange(year, index + 1)[1]
-    return moment.replace(year=year, month=index + 1, day=min(moment.day, last))
 
 
 def now(db: Connection) -> datetime:
