@@ -1,9 +1,9 @@
 """What becomes of an event that arrives: its shape, its status, its readings, its credits."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -13,17 +13,16 @@ from billing_mcp.sandbox import call, clock, store
 from billing_mcp.sandbox.call import Call, Refusal
 from billing_mcp.sandbox.store import Row
 from billing_mcp.sandbox.togai import (
-    account_aliases,
     entitlements,
     event_schemas,
     event_usage,
-    features,
     named_licences,
     sizes,
 )
-from billing_mcp.sandbox.togai.columns import packed, unpacked
+from billing_mcp.sandbox.togai.columns import packed
+from billing_mcp.sandbox.togai.event_lookups import Lookups, Schema
 from billing_mcp.sandbox.togai.event_usage import METERED, NOT_METERED, Reading, readings
-from billing_mcp.sandbox.togai.running import Running, running_at
+from billing_mcp.sandbox.togai.running import Running
 
 FAILED: Final = "INGESTION_FAILED"
 NO_SCHEMA: Final = "INGESTION_FAILED_SCHEMA_NOT_DEFINED"
@@ -57,6 +56,8 @@ class Intake:
     """An event on its way in: what is known about it so far."""
 
     event: dict[str, Any]
+    moment: datetime  # when it happened
+    stamp: str  # the same as it is stored
     status: str = ""
     description: str = ""
     event_id: str | None = None
@@ -91,9 +92,26 @@ def take(request: Call, event: dict[str, Any], *, entitled: bool = False) -> Int
     `entitled`: it counts only if the account's feature credits suffice, otherwise they go as far
     as they go.
     """
-    intake = Intake(event, event_id=event.get("id"))
+    lookups = Lookups(request)
+    intake = _taken(lookups, event, entitled=entitled)
+    lookups.additions.keep(request)
+    return intake
+
+
+def take_all(request: Call, events: Iterable[dict[str, Any]]) -> None:
+    """Process events of good shape one after the other, as `take` does."""
+    lookups = Lookups(request)
+    for event in events:
+        _taken(lookups, event, entitled=False)
+    lookups.additions.keep(request)
+
+
+def _taken(lookups: Lookups, event: dict[str, Any], *, entitled: bool) -> Intake:
+    request = lookups.request
+    moment = clock.read(event["timestamp"])
+    intake = Intake(event, moment, clock.written(moment), event_id=event.get("id"))
     try:
-        _process(request, intake, entitled=entitled)
+        _process(lookups, intake, entitled=entitled)
     except Rejected as rejection:
         intake.status, intake.description = rejection.status, str(rejection)
     account = intake.account
@@ -105,7 +123,7 @@ def take(request: Call, event: dict[str, Any], *, entitled: bool = False) -> Int
         "account_reference": event["accountId"],
         "account_id": account and account["id"],
         "customer_id": account and account["customer_id"],
-        "happened_at": clock.written(clock.read(event["timestamp"])),
+        "happened_at": intake.stamp,
         "payload": packed(event),
         "status": intake.status,
         "status_description": intake.description[:_LONGEST_DESCRIPTION],
@@ -118,46 +136,44 @@ def take(request: Call, event: dict[str, Any], *, entitled: bool = False) -> Int
     return intake
 
 
-def _process(request: Call, intake: Intake, *, entitled: bool) -> None:
+def _process(lookups: Lookups, intake: Intake, *, entitled: bool) -> None:
+    request = lookups.request
     if intake.event["schemaName"] == named_licences.SCHEMA:
-        _apply_to_named_licence(request, intake)
+        _apply_to_named_licence(lookups, intake)
         return
-    schema = _schema(request, intake)
-    _identify(request, intake, schema["event_id_template"])
-    account = _account(request, intake)
+    schema = _schema(lookups, intake)
+    _identify(request, intake, schema.id_template)
+    account = _account(lookups, intake)
     _check_attributes(intake.event, schema)
-    moment = clock.read(intake.event["timestamp"])
-    plans = running_at(request.db, account["id"], moment)
+    plans = lookups.schedules(account["id"]).at(intake.moment, intake.stamp)
     if plans and all(plan.grace_ends <= request.now for plan in plans):
         ended = max(plan.grace_ends for plan in plans)
         raise Rejected(TOO_LATE, f"The cycle's grace period ended at {clock.written(ended)}")
     try:
-        results = readings(request.db, intake.event)
+        results = readings(lookups, intake.event)
     except LogicError as error:
         raise Rejected(FAILED, f"A usage meter cannot be computed: {error}") from error
-    _use_credits(request, intake, account, entitled=entitled)
-    _conclude(request, intake, account["id"], results, plans)
+    _use_credits(lookups, intake, account, entitled=entitled)
+    _conclude(lookups, intake, account["id"], results, plans)
 
 
-def _apply_to_named_licence(request: Call, intake: Intake) -> None:
-    _identify(request, intake, None)
-    account = _account(request, intake)
+def _apply_to_named_licence(lookups: Lookups, intake: Intake) -> None:
+    _identify(lookups.request, intake, None)
+    account = _account(lookups, intake)
     try:
-        priced = named_licences.apply_event(request, account["id"], intake.event)
+        priced = named_licences.apply_event(lookups.request, account["id"], intake.event)
     except named_licences.InvalidNamedLicence as error:
         raise Rejected(BAD_LICENCE, str(error)) from error
     intake.status = METERED if priced else NOT_METERED
     intake.description = "The event changed who holds a named licence"
 
 
-def _schema(request: Call, intake: Intake) -> Row:
+def _schema(lookups: Lookups, intake: Intake) -> Schema:
     name = intake.event["schemaName"]
-    schema: Row | None = request.db.execute(
-        "select * from event_schemas where name = ? and status = 'ACTIVE'", (name,)
-    ).fetchone()
+    schema = lookups.schema(name)
     if schema is None:
         raise Rejected(NO_SCHEMA, f"There is no active event schema {name}")
-    intake.pipeline["eventSchema"] = {"name": schema["name"], "version": schema["version"]}
+    intake.pipeline["eventSchema"] = {"name": name, "version": schema.version}
     return schema
 
 
@@ -192,15 +208,13 @@ def _from_template(template: str, event: Mapping[str, Any]) -> str:
     return event_schemas.PLACEHOLDER.sub(value, template)
 
 
-def _account(request: Call, intake: Intake) -> Row:
-    reference, moment = intake.event["accountId"], clock.read(intake.event["timestamp"])
-    account = account_aliases.account_named(request, reference, clock.written(moment))
+def _account(lookups: Lookups, intake: Intake) -> Row:
+    reference = intake.event["accountId"]
+    account = lookups.account(reference, intake.stamp)
     if account is None or account["status"] == "ARCHIVED":
         raise Rejected(NO_ACCOUNT, f"There is no account {reference}")
     intake.account = account
-    owner = request.db.execute(
-        "select id, name from customers where id = ?", (account["customer_id"],)
-    ).fetchone()
+    owner = lookups.customer(account["customer_id"])
     intake.pipeline["account"] = {"id": account["id"], "name": account["name"]}
     if account["id"] != reference:
         intake.pipeline["account"]["alias"] = reference
@@ -208,9 +222,8 @@ def _account(request: Call, intake: Intake) -> Row:
     return account
 
 
-def _check_attributes(event: Mapping[str, Any], schema: Row) -> None:
-    units = {entry["name"]: entry.get("defaultUnit") for entry in unpacked(schema, "attributes")}
-    seen = set()
+def _check_attributes(event: Mapping[str, Any], schema: Schema) -> None:
+    units, seen = schema.units, set()
     for attribute in event["attributes"]:
         name, unit = attribute["name"], attribute.get("unit")
         if name not in units:
@@ -222,8 +235,8 @@ def _check_attributes(event: Mapping[str, Any], schema: Row) -> None:
         seen.add(name)
 
 
-def _use_credits(request: Call, intake: Intake, account: Row, *, entitled: bool) -> None:
-    fed = features.of_schema(request, intake.event["schemaName"])
+def _use_credits(lookups: Lookups, intake: Intake, account: Row, *, entitled: bool) -> None:
+    request, fed = lookups.request, lookups.feature(intake.event["schemaName"])
     if fed is None:
         if entitled:
             raise Rejected(FAILED, "No feature is fed by events of this schema")
@@ -236,8 +249,7 @@ def _use_credits(request: Call, intake: Intake, account: Row, *, entitled: bool)
     amount = money.exact(attributes[fed["attribute_name"]])
     if not sizes.is_usual(amount):
         raise Rejected(BAD_UNITS, f"{fed['attribute_name']} {sizes.TOO_LONG}")
-    moment = clock.written(clock.read(intake.event["timestamp"]))
-    entries = entitlements.in_effect(request, account["id"], fed["feature_id"], moment)
+    entries = entitlements.in_effect(request, account["id"], fed["feature_id"], intake.stamp)
     allowed = entitlements.room(entries)
     if entitled and allowed is not None and amount > allowed:
         message = f"{money.plain(amount)} asked for, {money.plain(allowed)} left"
@@ -251,10 +263,10 @@ def _use_credits(request: Call, intake: Intake, account: Row, *, entitled: bool)
 
 
 def _conclude(
-    request: Call, intake: Intake, account_id: str, results: list[Reading], plans: list[Running]
+    lookups: Lookups, intake: Intake, account_id: str, results: list[Reading], plans: list[Running]
 ) -> None:
     intake.pipeline["usageMeters"] = [reading.shown() for reading in results]
-    priced = event_usage.count(request, account_id, results, plans)
+    priced = event_usage.count(lookups, account_id, results, plans)
     intake.pipeline["pricePlans"] = priced
     if all(reading.units is None for reading in results):
         intake.status, intake.description = NO_METERS, "No active usage meter counts this event"

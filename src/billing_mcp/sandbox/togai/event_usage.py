@@ -12,10 +12,12 @@ from billing_mcp.rating.json_logic import LogicError
 from billing_mcp.rating.meters import Event, Meter, read_meter, units
 from billing_mcp.sandbox import clock, store
 from billing_mcp.sandbox.call import Call
-from billing_mcp.sandbox.store import Connection, Row
-from billing_mcp.sandbox.togai import entitlements, sizes, usage_sums
+from billing_mcp.sandbox.store import Row
+from billing_mcp.sandbox.togai import entitlements, sizes
 from billing_mcp.sandbox.togai.columns import packed, unpacked
+from billing_mcp.sandbox.togai.event_lookups import Lookups
 from billing_mcp.sandbox.togai.running import Running, in_cycle_at, running_at
+from billing_mcp.sandbox.togai.usage_sums import Additions
 
 METERED = "INGESTION_COMPLETED_EVENT_METERED"
 NOT_METERED = "INGESTION_COMPLETED_EVENT_NOT_METERED"
@@ -41,12 +43,9 @@ class Reading:
         return entry | {"status": "PROCESSED_UNITS_COMPUTED", "units": self.units}
 
 
-def readings(db: Connection, event: Mapping[str, Any]) -> list[Reading]:
+def readings(lookups: Lookups, event: Mapping[str, Any]) -> list[Reading]:
     """Every active meter's reading of an event. Raises `rating.json_logic.LogicError`."""
-    meters = db.execute(
-        "select * from usage_meters where event_schema_name = ? and status = 'ACTIVE' order by id",
-        (event["schemaName"],),
-    ).fetchall()
+    meters = lookups.meters(event["schemaName"])
     attributes = {entry["name"]: entry["value"] for entry in event["attributes"]}
     seen = Event(event["dimensions"], attributes)
     return [Reading(row, _units(row, seen)) for row in meters]
@@ -71,7 +70,7 @@ def _meter(aggregation: str, filters: str, computations: str) -> Meter:
 
 
 def count(
-    request: Call, account_id: str, results: list[Reading], plans: list[Running]
+    lookups: Lookups, account_id: str, results: list[Reading], plans: list[Running]
 ) -> list[dict[str, Any]]:
     """Add an event to the cycles of the plans that price it and are still open.
 
@@ -82,27 +81,25 @@ def count(
     for plan in plans:
         cards = [card.usage_meter_id for card in plan.plan.usage_cards]
         ids = [meter_id for meter_id in cards if meter_id in matched]
-        if ids and plan.grace_ends > request.now:
-            _add(request, plan, {meter_id: matched[meter_id] for meter_id in ids})
-            priced.append(_priced(request, plan, ids))
-    usage_sums.mark_stale(request, account_id)
+        if ids and plan.grace_ends > lookups.request.now:
+            _add(lookups.additions, plan, {meter_id: matched[meter_id] for meter_id in ids})
+            priced.append(_priced(lookups, plan, ids))
+    lookups.additions.mark_stale(account_id)
     return priced
 
 
-def _add(request: Call, plan: Running, amounts: Mapping[str, Decimal]) -> None:
+def _add(additions: Additions, plan: Running, amounts: Mapping[str, Decimal]) -> None:
     for meter_id, amount in amounts.items():
-        usage_sums.add(request, plan.schedule_id, plan.cycle.number, meter_id, amount)
+        additions.add(plan.schedule_id, plan.cycle.number, meter_id, amount)
 
 
-def _take(request: Call, plan: Running, amounts: Mapping[str, Decimal]) -> None:
+def _take(additions: Additions, plan: Running, amounts: Mapping[str, Decimal]) -> None:
     # A minus sign in front would round to the 28 digits of Python's own context.
-    _add(request, plan, {name: amount.copy_negate() for name, amount in amounts.items()})
+    _add(additions, plan, {name: amount.copy_negate() for name, amount in amounts.items()})
 
 
-def _priced(request: Call, plan: Running, meter_ids: list[str]) -> dict[str, Any]:
-    row = request.db.execute(
-        "select id, name from price_plans where id = ?", (plan.schedule["price_plan_id"],)
-    ).fetchone()
+def _priced(lookups: Lookups, plan: Running, meter_ids: list[str]) -> dict[str, Any]:
+    row = lookups.price_plan(plan.schedule["price_plan_id"])
     return {
         "name": row["name"],
         "id": row["id"],
@@ -132,10 +129,12 @@ def undo(request: Call, event: Row) -> None:
                 if plan.grace_ends <= request.now:
                     raise CycleClosed(_closed(plan))
                 added.append((plan, entry["usageMeters"]))
+    additions = Additions()
     for plan, meter_ids in added:
-        _take(request, plan, {meter_id: counted[meter_id] for meter_id in meter_ids})
+        _take(additions, plan, {meter_id: counted[meter_id] for meter_id in meter_ids})
     _give_back(request, event, pipeline)
-    usage_sums.mark_stale(request, event["account_id"])
+    additions.mark_stale(event["account_id"])
+    additions.keep(request)
 
 
 def _closed(plan: Running) -> str:
@@ -173,6 +172,7 @@ def move(request: Call, before: Row, schedule_ids: list[str]) -> None:
         " and status = ? order by number",
         (before["account_id"], before["start_date"], before["end_date"], METERED),
     ).fetchall()
+    lookups = Lookups(request)
     for row in rows:
         pipeline = unpacked(row, "pipeline")
         entries = pipeline["pricePlans"]
@@ -183,14 +183,15 @@ def move(request: Call, before: Row, schedule_ids: list[str]) -> None:
             continue
         counted = _counted(pipeline)
         amounts = {meter_id: counted[meter_id] for meter_id in old["usageMeters"]}
-        _take(request, was, amounts)
+        _take(lookups.additions, was, amounts)
         entries.remove(old)
         now = _covering(request, schedule_ids, moment)
         if now is not None:
-            _add(request, now, amounts)
-            entries.append(_priced(request, now, old["usageMeters"]))
+            _add(lookups.additions, now, amounts)
+            entries.append(_priced(lookups, now, old["usageMeters"]))
         changes = {"pipeline": packed(pipeline), "status": METERED if entries else NOT_METERED}
         store.update(request.db, "events", changes, number=row["number"])
+    lookups.additions.keep(request)
 
 
 def _covering(request: Call, schedule_ids: list[str], moment: datetime) -> Running | None:

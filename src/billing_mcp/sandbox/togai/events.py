@@ -45,25 +45,24 @@ def ingest_batch(request: Call) -> Reply:
     body = call.closed(request.body, ("events",))
     events = call.listed(body, "events", minimum=1, maximum=request.settings.batch_limit)
     details: dict[str, Any] = {}
-    refused = 0
+    accepted: list[dict[str, Any]] = []
     for index, item in enumerate(events):
         place = f"events[{index}]"
         try:
-            event = event_intake.read_event(item, f"{place}.")
+            accepted.append(event_intake.read_event(item, f"{place}."))
         except Refusal as refusal:
-            refused += 1
             outcome = {"success": False, "statusCode": refusal.status, "message": refusal.message}
         else:
-            event_intake.take(request, event)
             outcome = {"success": True, "statusCode": _ACCEPTED, "message": "Event accepted"}
         event_id = item.get("id") if isinstance(item, dict) else None
         named = isinstance(event_id, str) and event_id not in details
         details[str(event_id) if named else place] = outcome
-    if refused == len(events):
+    if not accepted:
         first = next(iter(details.values()))
         raise Refusal(400, f"No event was accepted. The first: {first['message']}")
-    status = _PARTIAL if refused else _ACCEPTED
-    message = f"{len(events) - refused} of {len(events)} events accepted"
+    event_intake.take_all(request, accepted)
+    status = _ACCEPTED if len(accepted) == len(events) else _PARTIAL
+    message = f"{len(accepted)} of {len(events)} events accepted"
     return Reply(_outcome(status, message) | {"details": details}, status)
 
 

@@ -1,7 +1,7 @@
 """The price plans that run for an account at a moment, and the cycle each of them is in."""
 
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -35,23 +35,47 @@ class Running:
         return grace_end(cycle_rule(self.plan), self.cycle)
 
 
+class Schedules:
+    """An account's schedules as they stand, to be asked for many moments.
+
+    The cycles that were asked for are remembered: most events of an account are of the same one.
+    """
+
+    def __init__(self, db: Connection, account_id: str) -> None:
+        self._db = db
+        self._rows = db.execute(
+            "select * from pricing_schedules where account_id = ? order by start_date, id",
+            (account_id,),
+        ).fetchall()
+        self._known: dict[str, list[Running]] = {row["id"]: [] for row in self._rows}
+
+    def at(self, moment: datetime, stamp: str) -> list[Running]:
+        """Those that cover the moment, oldest first. `stamp` is the moment as it is stored."""
+        covering = [row for row in self._rows if row["start_date"] <= stamp < row["end_date"]]
+        found = [self._in_cycle_at(row, moment) for row in covering]
+        return [running for running in found if running is not None]
+
+    def _in_cycle_at(self, row: Row, moment: datetime) -> Running | None:
+        known = self._known[row["id"]]
+        for running in known:
+            if running.cycle.start <= moment < running.cycle.end:
+                return running
+        found = in_cycle_at(self._db, row, moment)
+        if found is not None:
+            known.append(found)
+        return found
+
+
 def running_at(db: Connection, account_id: str, moment: datetime) -> list[Running]:
     """The account's schedules that cover the moment, oldest first."""
-    stamp = clock.written(moment)
-    rows = db.execute(
-        "select * from pricing_schedules where account_id = ? and start_date <= ?"
-        " and ? < end_date order by start_date, id",
-        (account_id, stamp, stamp),
-    ).fetchall()
-    found = [in_cycle_at(db, row, moment) for row in rows]
-    return [running for running in found if running is not None]
+    return Schedules(db, account_id).at(moment, clock.written(moment))
 
 
 def in_cycle_at(db: Connection, schedule: Row, moment: datetime) -> Running | None:
     """The schedule in the cycle that the moment lies in, if it covers the moment."""
     plan = plan_of(db, schedule)
-    associated, until = _ends(schedule)
-    cycle = _within(schedule, cycle_at(cycle_rule(plan), associated, until, moment))
+    day = moment.astimezone(UTC).date()
+    cycle = _within(schedule, _cycle_on(cycle_rule(plan), *_ends(schedule), day))
     if cycle is None or moment < cycle.start:
         return None
     return Running(schedule, plan, cycle)
@@ -94,6 +118,13 @@ def _read(details: str, override: str | None) -> Plan:
     whole: Any = money.from_json(details)
     own: Any = {} if override is None else money.from_json(override)
     return read_plan({**whole, **own})
+
+
+# Finding a cycle is a dozen steps in the calendar, and cycles begin and end at midnight: every
+# event of a day on alike plans is in the same one.
+@lru_cache(maxsize=4096)
+def _cycle_on(rule: CycleRule, associated: date, until: date, day: date) -> Cycle | None:
+    return cycle_at(rule, associated, until, clock.midnight(day))
 
 
 def _ends(schedule: Row) -> tuple[date, date]:
