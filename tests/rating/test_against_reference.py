@@ -99,7 +99,8 @@ def by_card(rated: CycleCharges, use: CreditUse) -> dict[tuple[str, str], int]:
     }
 
 
-def check(seeds: range) -> None:
+def check(seeds: range) -> int:
+    """Compare the cases of all seeds; answers how many of them had a bill to compare."""
     compared = 0
     for seed in seeds:
         try:
@@ -107,15 +108,17 @@ def check(seeds: range) -> None:
         except AssertionError as error:
             error.add_note(f"seed {seed}: {case(Random(seed))}")
             raise
-    # Most cases have the cycle they ask for; the others end before it.
-    assert compared > len(seeds) * 0.8
+    return compared
 
 
 def test_a_thousand_random_plans_and_usages_agree_with_the_reference_to_the_minor_unit() -> None:
-    check(range(1000))
+    # About one association in seven ends before the cycle that is asked for.
+    assert check(range(1000)) > 800
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("thousand", range(1, 21))
-def test_twenty_thousand_more_agree_with_the_reference_to_the_minor_unit(thousand: int) -> None:
-    check(range(thousand * 1000, (thousand + 1) * 1000))
+@pytest.mark.parametrize("seeds", [range(1000, 13_000), range(13_000, 25_000)], ids=str)
+def test_two_times_ten_thousand_full_bills_agree_with_the_reference_to_the_minor_unit(
+    seeds: range,
+) -> None:
+    assert check(seeds) >= 10_000
