@@ -3,6 +3,7 @@
 import json
 import socket
 import sqlite3
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from billing_mcp.catalog import Catalog, shipped_schemas
 from billing_mcp.cli import main, parser
 from billing_mcp.config import VARIABLES, Settings
 from billing_mcp.sandbox.store import APPLICATION
-from processes import run, running
+from processes import command, environment, run, running
 
 
 def tools(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, Any]]:
@@ -153,6 +154,20 @@ def test_an_unknown_verb_or_flag_ends_with_2_and_names_those_there_are() -> None
     assert verb.returncode == flag.returncode == 2
     assert "stdio" in verb.stderr
     assert "--toolset" in flag.stderr
+
+
+@pytest.mark.parametrize("verb", ["tools", "demo"])
+def test_output_that_nobody_reads_to_its_end_is_not_a_crash(verb: str) -> None:
+    with subprocess.Popen(
+        command(verb), env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+
+        complaint = process.stderr.read()
+
+    assert (complaint, process.returncode) == (b"", 141)
 
 
 def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,12 +61,28 @@ def main(arguments: Sequence[str]) -> int:
             stream=sys.stderr,
             format="%(levelname)s %(name)s: %(message)s",
         )
-        return _run(options, settings)
+        code = _run(options, settings)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _unread()
+    except BaseExceptionGroup as group:
+        # What a verb that runs tasks makes of the same; with anything beside it, it is a failure.
+        if group.split(BrokenPipeError)[1] is not None:
+            raise
+        return _unread()
     except SettingsError as error:
         print(f"billing-mcp: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
+    return code
+
+
+def _unread() -> int:
+    """Whoever read our output has gone, as `head` does: end as a program that SIGPIPE ended."""
+    # The interpreter flushes at its end, and would complain about the same pipe once more.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 141
 
 
 def _spelled_out(arguments: Sequence[str]) -> Iterator[str]:
