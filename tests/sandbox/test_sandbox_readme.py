@@ -12,7 +12,7 @@ README = files("billing_mcp.sandbox").joinpath("README.md").read_text(encoding="
 TESTS = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("vendor", ["togai"])
+@pytest.mark.parametrize("vendor", ["suger", "togai"])
 def test_the_listed_operations_are_the_imitated_ones(ask: Asker, vendor: str) -> None:
     start = f"<!-- {vendor} operations: generated, see tests/sandbox/test_sandbox_readme.py -->"
     _, _, rest = README.partition(start)
