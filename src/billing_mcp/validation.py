@@ -5,7 +5,7 @@ import types
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AliasChoices, BaseModel, ValidationError
 
 from billing_mcp import errors
 
@@ -119,6 +119,12 @@ def _unknown(tool: str, model: type[BaseModel], loc: Sequence[str | int]) -> str
     owner = model_at(model, loc[:-1])
     known = [] if owner is None else list(owner.model_fields)
     wrong = str(loc[-1])
+    for name, field in owner.model_fields.items() if owner else ():
+        if (
+            isinstance(field.validation_alias, AliasChoices)
+            and wrong in field.validation_alias.choices
+        ):
+            return f"{wrong} is another name of {name}, which is given too; give one of them"
     where = path_text(loc[:-1])
     place = f"{tool} has no argument" if not where else f"{where} has no field"
     near = nearest(wrong, known)

@@ -125,7 +125,11 @@ async def test_an_old_credit_never_passes_for_another_one(answer: Any) -> None:
     world = open_world(server, SandboxSettings(demo=False, repeated_credit_key=answer))
     async with connected(server) as client:
         first = facts(await client.call_tool("grant-credit", GRANT | {"operationId": OPERATION}))
-        for other in ({"creditAmount": "51"}, {"effectiveFrom": "2026-11-21"}):
+        for other in (
+            {"creditAmount": "51"},
+            {"effectiveFrom": "2026-11-21"},
+            {"effectiveUntil": "2026-12-31"},
+        ):
             wrong = failure(
                 await client.call_tool("grant-credit", GRANT | other | {"operationId": OPERATION})
             )
@@ -133,6 +137,26 @@ async def test_an_old_credit_never_passes_for_another_one(answer: Any) -> None:
             assert first["id"] in wrong["message"]
             assert wrong["next"] == "Leave operationId out to grant a new credit."
         assert world.effects("credit") == [OPERATION]
+
+
+async def test_an_open_end_that_the_vendor_writes_as_a_date_is_no_conflict(
+    server: BillingServer, client: Client
+) -> None:
+    attach(server, Recorder(Says({"credits": [CREDIT | {"effectiveUntil": "9999-01-01"}]})))
+    granted = facts(await client.call_tool("grant-credit", GRANT | {"operationId": OPERATION}))
+    assert granted["id"] == "cred.1"
+
+
+async def test_both_names_of_the_end_of_a_credit_at_once_are_told_to_be_one(
+    world: World, client: Client
+) -> None:
+    both = {"effectiveTo": "2026-12-31", "effectiveUntil": "2027-01-01"}
+    wrong = failure(await client.call_tool("grant-credit", GRANT | both))
+    assert wrong["field"] == "effectiveTo"
+    assert wrong["message"] == (
+        "effectiveTo is another name of effectiveUntil, which is given too; give one of them."
+    )
+    assert world.effects("credit") == []
 
 
 async def test_a_refusal_of_a_first_grant_is_the_vendors_refusal(

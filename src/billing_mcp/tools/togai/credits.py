@@ -18,6 +18,8 @@ toolset = Toolset("togai-billing")
 CreditStatus = Literal["ACTIVE", "CONSUMED", "EXPIRED", "VOIDED"]
 PURPOSE = "Goodwill credit"
 PRIORITY = 1
+# How the vendor writes an end that is open, where it writes one.
+OPEN_END = "9999-01-01"
 # Pages of the account's credits that are searched for a key that was used before: 1,000 credits.
 PAGES_SEARCHED = 20
 
@@ -138,7 +140,7 @@ async def grant_credit(
     else:
         credit = await _granted_before(togai, accountId, answer)
     if togai.operation_given:
-        _require_same(togai, credit, accountId, creditAmount, effectiveFrom)
+        _require_same(togai, credit, accountId, creditAmount, (effectiveFrom, effectiveUntil))
     return credit
 
 
@@ -174,13 +176,20 @@ async def _granted_before(togai: Togai, accountId: str, refused: Answer) -> Cred
 
 
 def _require_same(
-    togai: Togai, credit: Credit, accountId: str, amount: Decimal, effective_from: date
+    togai: Togai,
+    credit: Credit,
+    accountId: str,
+    amount: Decimal,
+    period: tuple[date, date | None],
 ) -> None:
     """An old credit must not pass for the one asked for now. Raises `Conflict`."""
+    start, end = period
     same = (
         credit.accountId == accountId
         and credit.creditAmount == amount
-        and (credit.effectiveFrom or "")[:10] == effective_from.isoformat()
+        and (credit.effectiveFrom or "")[:10] == start.isoformat()
+        and (credit.effectiveUntil or OPEN_END)[:10]
+        == (OPEN_END if end is None else end.isoformat())
     )
     if not same:
         raise errors.Conflict(
