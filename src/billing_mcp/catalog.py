@@ -201,8 +201,12 @@ def _point_to_ids(error: errors.BillingError, arguments: Mapping[str, Any]) -> N
         for name in reversed(list(arguments)):
             if name in FOUND_BY:
                 error.field = name
-                error.next_step = f"Check {name}; {FOUND_BY[name]} shows those there are."
+                also = " Check orgId as well." if arguments.get("orgId") else ""
+                error.next_step = f"Check {name}; {FOUND_BY[name]} shows those there are.{also}"
                 return
+        if arguments.get("orgId"):
+            error.field = "orgId"
+            error.next_step = "Check orgId; without it the organisation of this server is meant."
 
 
 def _names_of_toolsets(chosen: Iterable[str]) -> set[str]:

@@ -268,4 +268,13 @@ async def test_an_unknown_entitlement_is_not_found_and_says_where_ids_are_shown(
 
 async def test_another_organisation_is_not_found(desk: Desk) -> None:
     error = await desk.refused("list-usagerecordgroups", orgId="another")
-    assert error["kind"] == "not-found"
+    assert (error["kind"], error["field"]) == ("not-found", "orgId")
+    assert "without it the organisation of this server is meant" in error["next"]
+
+
+async def test_where_an_entitlement_is_not_found_the_organisation_may_be_the_wrong_one(
+    desk: Desk,
+) -> None:
+    usage = {"records": {"api_calls": "1"}}
+    error = await desk.report_refused(body=usage, orgId="another")
+    assert error["next"].endswith("Check orgId as well.")
