@@ -205,6 +205,19 @@ async def test_a_vendor_that_does_not_answer_in_time_is_not_waited_for(
     assert "did not answer within 0.8 s" in failure(result)["message"]
 
 
+async def test_a_sandbox_that_was_seen_to_be_one_is_still_one_when_its_connection_breaks() -> None:
+    async with company(open_sandbox(SandboxSettings(demo=False))) as at:
+        facts(await at.client.call_tool("list-customers", {}))
+        await at.fault(mode="reset-before")
+        broken = await at.client.call_tool("list-customers", {})
+        wrong = await at.client.call_tool("list-customers", {"pageSize": 0})
+    assert failure(broken)["kind"] == "unavailable"
+    assert failure(wrong)["kind"] == "invalid-request"
+    for result in (broken, wrong):
+        assert result.structured_content is not None
+        assert result.structured_content["environment"] == "sandbox"
+
+
 async def test_a_busy_vendor_is_waited_for_as_long_as_it_asks() -> None:
     async with company(open_sandbox(SandboxSettings(demo=False))) as at:
         await at.fault(mode="status", status=429, retryAfter=3, times=2)

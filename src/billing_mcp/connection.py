@@ -63,13 +63,15 @@ class Connection:
     application: Application | None = None
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep
     jitter: Callable[[], float] = random.random
+    # Whether the latest answer said that it was a sandbox's, wherever the base URL leads.
+    emulated: bool = False
     _lanes: list[_Lane] = field(default_factory=list, init=False)
     _ssl: SSLContext | None = field(default=None, init=False)
     _limiter: anyio.CapacityLimiter | None = field(default=None, init=False)
 
     @property
     def environment(self) -> Environment:
-        return "sandbox" if self.application else self.credential.environment
+        return "sandbox" if self.application or self.emulated else self.credential.environment
 
     @property
     def limiter(self) -> anyio.CapacityLimiter:

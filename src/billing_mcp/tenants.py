@@ -45,6 +45,8 @@ class Tenant:
         """Where this tenant's data comes from, as far as it is known before asking."""
         if self.settings.sandboxed:
             return "sandbox"
+        if vendor and (connection := self._connections.get(vendor)):
+            return connection.environment
         credential = self.settings.togai if vendor == "togai" else self.settings.suger
         credential = credential or self.settings.togai or self.settings.suger
         assert credential is not None

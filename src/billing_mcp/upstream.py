@@ -236,8 +236,8 @@ class Handle:
     def _understand(
         self, exchange: Exchange, request: "_Request", number: int
     ) -> "Answer | _Failure":
-        if "x-sandbox" in exchange.headers:
-            self._binding.environment = "sandbox"
+        self._connection.emulated = "x-sandbox" in exchange.headers
+        self._binding.environment = self._connection.environment
         status = exchange.status
         body: Any = None
         readable = exchange.content is not None
