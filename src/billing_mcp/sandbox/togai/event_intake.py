@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -35,8 +35,6 @@ NO_CREDITS: Final = "INGESTION_FAILED_INSUFFICIENT_CREDITS"
 BAD_LICENCE: Final = "INGESTION_FAILED_INVALID_NAMED_LICENSE_EVENT"
 NO_METERS: Final = "INGESTION_COMPLETED_NO_MATCHING_METERS"
 
-# Documented: an id is remembered for 45 days. Ours: from the event's arrival.
-_REMEMBERED = timedelta(days=45)
 _LONGEST_DESCRIPTION = 250
 _LONGEST_VALUE = 512
 _VALUE = re.compile(r"-?\d{1,512}(?:\.\d+)?", re.ASCII)
@@ -128,7 +126,7 @@ def _taken(lookups: Lookups, event: dict[str, Any], *, entitled: bool) -> Intake
         "status": intake.status,
         "status_description": intake.description[:_LONGEST_DESCRIPTION],
         "pipeline": packed(intake.pipeline),
-        "created_at": request.stamp,
+        "created_at": lookups.stamp,
     }
     store.insert(request.db, "events", columns)
     if not intake.status.startswith(FAILED):
@@ -142,7 +140,7 @@ def _process(lookups: Lookups, intake: Intake, *, entitled: bool) -> None:
         _apply_to_named_licence(lookups, intake)
         return
     schema = _schema(lookups, intake)
-    _identify(request, intake, schema.id_template)
+    _identify(lookups, intake, schema.id_template)
     account = _account(lookups, intake)
     _check_attributes(intake.event, schema)
     plans = lookups.schedules(account["id"]).at(intake.moment, intake.stamp)
@@ -158,7 +156,7 @@ def _process(lookups: Lookups, intake: Intake, *, entitled: bool) -> None:
 
 
 def _apply_to_named_licence(lookups: Lookups, intake: Intake) -> None:
-    _identify(lookups.request, intake, None)
+    _identify(lookups, intake, None)
     account = _account(lookups, intake)
     try:
         priced = named_licences.apply_event(lookups.request, account["id"], intake.event)
@@ -177,17 +175,17 @@ def _schema(lookups: Lookups, intake: Intake) -> Schema:
     return schema
 
 
-def _identify(request: Call, intake: Intake, template: str | None) -> None:
+def _identify(lookups: Lookups, intake: Intake, template: str | None) -> None:
     """Find the event's id, and refuse one that was counted under this id already."""
     if intake.event_id is None and template:
         intake.event_id = _from_template(template, intake.event)
     if intake.event_id is None:
         raise Rejected(NO_ID, "The event has no id and its schema has no id template")
     # Ours: what failed or was taken back is not counted, so its id is free for another event.
-    earlier = request.db.execute(
+    earlier = lookups.request.db.execute(
         "select created_at from events where event_id = ? and created_at > ?"
         " and status not like 'INGESTION_FAILED%' and status <> 'REVERTED' limit 1",
-        (intake.event_id, clock.written(request.now - _REMEMBERED)),
+        (intake.event_id, lookups.remembered_since),
     ).fetchone()
     if earlier:
         message = f"An event with id {intake.event_id} arrived at {earlier['created_at']}"

@@ -7,13 +7,18 @@ used) is never kept here.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
+from billing_mcp.sandbox import clock
 from billing_mcp.sandbox.call import Call
 from billing_mcp.sandbox.store import Row
 from billing_mcp.sandbox.togai import account_aliases, features
 from billing_mcp.sandbox.togai.columns import unpacked
 from billing_mcp.sandbox.togai.running import Schedules
 from billing_mcp.sandbox.togai.usage_sums import Additions
+
+# Documented: an id is remembered for 45 days. Ours: from the event's arrival.
+_REMEMBERED = timedelta(days=45)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,8 @@ class Lookups:
     """
 
     request: Call
+    stamp: str = field(init=False)  # when these events arrive
+    remembered_since: str = field(init=False)  # ids of events before it are free again
     additions: Additions = field(default_factory=Additions)
     _schemas: dict[str, Schema | None] = field(default_factory=dict)
     _accounts: dict[str, Row | None] = field(default_factory=dict)
@@ -41,6 +48,10 @@ class Lookups:
     _meters: dict[str, list[Row]] = field(default_factory=dict)
     _features: dict[str, Row | None] = field(default_factory=dict)
     _price_plans: dict[str, Row] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.stamp = self.request.stamp
+        self.remembered_since = clock.written(self.request.now - _REMEMBERED)
 
     def schema(self, name: str) -> Schema | None:
         """The active schema of a name."""
