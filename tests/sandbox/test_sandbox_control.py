@@ -1,5 +1,9 @@
 """The controls: jobs, effects, reset."""
 
+from typing import Any
+
+import pytest
+
 from sandbox.asking import Asker
 
 CUSTOMER = {
@@ -77,6 +81,26 @@ def test_effects_tell_what_was_applied_with_its_key(ask: Asker) -> None:
     assert ask.effects("credit") == [entry]
     assert ask.control("GET", "/effects", key="promotion-1", id=credit["id"])["effects"] == [entry]
     assert ask.effects("nothing") == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "known"),
+    [
+        ("GET", "/effects?knd=credit", None, "kind, id, key"),
+        ("POST", "/reset", {"dem": False}, "demo"),
+        ("POST", "/jobs/marketplace-report", {"refused": []}, "refuse"),
+    ],
+)
+def test_a_misspelt_wish_is_refused_and_not_passed_over(
+    ask: Asker, method: str, path: str, body: Any, known: str
+) -> None:
+    ask.done("POST", "/customers", CUSTOMER)
+
+    answer = ask.at(method, f"/control{path}", body)
+
+    assert answer.status == 400
+    assert answer.message.endswith(f"is not a field here; there are {known}")
+    assert len(ask.done("GET", "/customers")["data"]) == 1
 
 
 def test_a_reset_empties_everything_and_puts_the_clock_back(ask: Asker) -> None:

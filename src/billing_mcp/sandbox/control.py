@@ -73,7 +73,7 @@ def _move_clock(backend: Backend, body: Any) -> Reply:
 
 def _effects(backend: Backend, query: Mapping[str, str]) -> Reply:
     sql = "select kind, id, key, time from effects"
-    conditions = [name for name in ("kind", "id", "key") if name in query]
+    conditions = list(call.closed(dict(query), ("kind", "id", "key")))
     if conditions:
         sql += " where " + " and ".join(f"{name} = ?" for name in conditions)
     rows = backend.db.execute(
@@ -115,7 +115,7 @@ def _changed(settings: SandboxSettings, body: Any) -> SandboxSettings:
 
 
 def _reset(backend: Backend, faults: Faults, body: Any) -> Reply:
-    wish = {} if body is ABSENT else call.fields(body)
+    wish = {} if body is ABSENT else call.closed(body, ("demo",))
     demo = call.flag(wish, "demo", default=True)
     backend.reset(demo=demo)
     faults.clear()

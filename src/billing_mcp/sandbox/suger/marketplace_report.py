@@ -10,7 +10,7 @@ from billing_mcp import money
 from billing_mcp.rating.exact_numbers import WIDE
 from billing_mcp.rating.marketplace import Aggregate, Metric, add, aggregate
 from billing_mcp.sandbox import clock
-from billing_mcp.sandbox.call import ABSENT, Call, Reply, fields, listed
+from billing_mcp.sandbox.call import ABSENT, Call, Reply, closed, listed
 from billing_mcp.sandbox.jobs import Job, full_hour_after
 from billing_mcp.sandbox.store import Connection
 from billing_mcp.sandbox.suger import entitlements, hourly_report
@@ -76,7 +76,7 @@ class Group:
 def _refuse(call: Call) -> Collection[str]:
     if call.body is ABSENT:
         return ()
-    refuse = listed(fields(call.body), "refuse", default=[])
+    refuse = listed(closed(call.body, ("refuse",)), "refuse", default=[])
     for entitlement_id in refuse:
         entitlements.find(call.db, str(entitlement_id))
     return refuse
