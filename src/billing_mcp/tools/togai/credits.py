@@ -118,7 +118,7 @@ async def grant_credit(
         raise errors.InvalidRequest(
             "effectiveUntil is before effectiveFrom; nothing was sent.",
             field="effectiveUntil",
-            next_step="Give a day on or after effectiveFrom, or leave it out.",
+            next_step="Give a day after effectiveFrom, or leave it out.",
         )
     request = {
         "accountId": accountId,
