@@ -149,11 +149,8 @@ def _json_text(value: object) -> str:
     if isinstance(value, int):
         return int.__repr__(value)
     if isinstance(value, dict):
-        # Most members are texts: asking here saves most of the calls.
         members = [
-            f"{encode_basestring(str(key))}:"
-            f"{encode_basestring(item) if type(item) is str else _json_text(item)}"
-            for key, item in value.items()
+            f"{encode_basestring(str(key))}:{_json_text(item)}" for key, item in value.items()
         ]
         return f"{{{','.join(members)}}}"
     if isinstance(value, list | tuple):
