@@ -128,7 +128,10 @@ def test_nothing_is_read_only_and_destructive(published: dict[str, Any]) -> None
 def test_a_route_reads_exactly_when_its_tool_does_or_only_checks(
     published: dict[str, Any],
 ) -> None:
-    method = declaration(published["name"]).route.split(" ")[0]
+    route = declaration(published["name"]).route
+    if route is None:
+        return
+    method = route.split(" ")[0]
     checks = {"check-entitlement-value-account", "batch-validate-usagerecordgroups"}
     reads = published["annotations"]["readOnlyHint"]
     assert reads is (method == "GET" or published["name"] in checks)
@@ -288,14 +291,17 @@ class Listener:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if vendor_of(name)])
 async def test_the_first_request_of_a_good_call_is_the_declared_route(name: str) -> None:
     server = BillingServer(from_environ({}))
     world = open_world(server)
     arguments = good_calls(world)[name]
     declared = declaration(name)
     listener = Listener(world)
-    server.tenant.connection(vendor_of(declared.name)).application = listener
+    vendor = vendor_of(declared.name)
+    assert vendor is not None
+    assert declared.route is not None
+    server.tenant.connection(vendor).application = listener
     async with connected(server) as client:
         result = await client.call_tool(name, arguments)
     assert not result.is_error, result.structured_content

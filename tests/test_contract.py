@@ -192,7 +192,7 @@ def test_the_declared_route_is_the_vendors_operation(name: str, operation: tuple
 def test_the_sandbox_lists_the_same_operation_among_the_vendors(
     name: str, operation: tuple[str, str]
 ) -> None:
-    listed = SANDBOX / vendor_of(name) / "operations.txt"
+    listed = SANDBOX / str(vendor_of(name)) / "operations.txt"
     assert operation[1] in listed.read_text(encoding="utf-8").splitlines()
 
 

@@ -70,9 +70,9 @@ class Catalog:
             "BILLING_MCP_TOOLS", self.settings.tools
         )
         _known("BILLING_MCP_EXCLUDE_TOOLS", self.settings.exclude_tools)
-        return [name for name in tools.MODULES if name in chosen and self._refusal(name) is None]
+        return [name for name in tools.MODULES if name in chosen and self.refusal(name) is None]
 
-    def _refusal(self, name: str) -> errors.BillingError | None:
+    def refusal(self, name: str) -> errors.BillingError | None:
         """Why a tool may not be called under these settings, whoever asks for it."""
         if self.settings.read_only and not self._schemas[name]["annotations"]["readOnlyHint"]:
             return errors.NotPermitted(
@@ -82,7 +82,7 @@ class Catalog:
         if name in self.settings.exclude_tools:
             return errors.NotPermitted(f"{name} is excluded on this server.")
         vendor = tools.vendor_of(name)
-        if not self.settings.has(vendor):
+        if vendor is not None and not self.settings.has(vendor):
             return errors.NotConfigured(
                 f"{name} needs {VENDOR_NAMES[vendor]}, and this server has no key for it.",
                 next_step=f"Whoever runs it can set {vendor.upper()}_API_KEY.",
@@ -101,11 +101,20 @@ class Catalog:
         """The one door: validate, call, wrap. Every failure is an outcome, never an exception."""
         if name not in self.served:
             return results.failure(self._unserved(name), Envelope(caller.tenant.environment()))
+        return await self.run(name, arguments, caller)
+
+    async def run(self, name: str, arguments: Mapping[str, Any], caller: Caller) -> Outcome:
+        """As `invoke`, for any tool of these settings, listed or not: what other parts of this
+        server and the tools that run tools come in by."""
+        if name not in tools.MODULES or self.refusal(name) is not None:
+            return results.failure(self._unserved(name), Envelope(caller.tenant.environment()))
         built = self.built(name)
         binding = self._binding(built, arguments, caller)
         envelope = Envelope(caller.tenant.environment(tools.vendor_of(name)))
         try:
             result, detail, given = await self._call(built, arguments, binding, caller)
+            if isinstance(result, Outcome):
+                return result
             envelope = _envelope(binding, envelope)
             return results.success(result, detail, envelope, given)
         except errors.BillingError as error:
@@ -119,7 +128,7 @@ class Catalog:
 
     async def _call(
         self, built: Built, arguments: Mapping[str, Any], binding: Binding, caller: Caller
-    ) -> tuple[results.Result, results.Detail, dict[str, Any]]:
+    ) -> tuple[results.Result | Outcome, results.Detail, dict[str, Any]]:
         declaration, shape = built.declaration, built.shape
         try:
             given = shape.validate(arguments)
@@ -133,7 +142,10 @@ class Catalog:
         passed, skipped = dict(given), 0
         if "nextToken" in given:
             skipped, passed["nextToken"] = results.resumed(given)
-        handle = shape.handle(caller.tenant.connection(tools.vendor_of(declaration.name)), binding)
+        vendor = tools.vendor_of(declaration.name)
+        handle: Any = _Door(self, caller)
+        if vendor is not None:
+            handle = shape.handle(caller.tenant.connection(vendor), binding)
         result = await declaration.function(handle, **passed)
         if isinstance(result, results.TokenPage):
             result = result.after(skipped)
@@ -144,7 +156,7 @@ class Catalog:
         write = declaration.write
         return Binding(
             tool=declaration.name,
-            route=declaration.route,
+            route=declaration.route or "",
             writes=write is not None,
             dedupes=write is not None and write.key is not None,
             find_out=None if write is None else write.find_out,
@@ -155,7 +167,7 @@ class Catalog:
 
     def _unserved(self, name: str) -> errors.BillingError:
         if name in tools.MODULES:
-            return self._refusal(name) or errors.NotPermitted(
+            return self.refusal(name) or errors.NotPermitted(
                 f"{name} is not among the toolsets this server serves.",
                 next_step=f"Whoever runs it can add --tools {name}.",
             )
@@ -163,6 +175,26 @@ class Catalog:
         hint = f"Did you mean {' or '.join(near)}?" if near else "tools/list names those there are."
         quoted = errors.one_line(name, 60)
         return errors.NotFound(f'There is no tool "{quoted}".', next_step=hint)
+
+
+@dataclass(frozen=True, slots=True)
+class _Door:
+    """The catalogue as one caller's tool that finds or runs others sees it."""
+
+    catalog: Catalog
+    caller: Caller
+
+    def is_served(self, name: str) -> bool:
+        return name in self.catalog.served
+
+    def refusal(self, name: str) -> errors.BillingError | None:
+        return self.catalog.refusal(name)
+
+    def schema(self, name: str) -> dict[str, Any] | None:
+        return self.catalog.schema(name) if name in tools.MODULES else None
+
+    async def run(self, name: str, arguments: Mapping[str, Any]) -> Outcome:
+        return await self.catalog.run(name, arguments, self.caller)
 
 
 def _operation_id(given: object) -> str:

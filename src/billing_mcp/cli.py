@@ -178,22 +178,21 @@ def tool_rows(catalog: Any) -> list[dict[str, Any]]:
     rows = []
     for name in catalog.served:
         declaration = catalog.built(name).declaration
-        method, path = declaration.route.split(" ", 1)
+        method, path = declaration.route.split(" ", 1) if declaration.route else (None, None)
         listed = catalog.schema(name)
         seen = {key: listed[key] for key in ("name", "description", "inputSchema")}
-        rows.append(
-            {
-                "name": name,
-                "title": declaration.title,
-                "toolset": TOOLSET_OF[name],
-                "vendor": vendor_of(name),
-                "method": method,
-                "path": path,
-                "hints": declaration.hints.facts(),
-                "deprecated": False,
-                "modelTokens": len(compact(seen).encode()) // 4,
-            }
-        )
+        row = {
+            "name": name,
+            "title": declaration.title,
+            "toolset": TOOLSET_OF[name],
+            "vendor": vendor_of(name),
+            "method": method,
+            "path": path,
+            "hints": declaration.hints.facts(),
+            "deprecated": False,
+            "modelTokens": len(compact(seen).encode()) // 4,
+        }
+        rows.append({key: value for key, value in row.items() if value is not None})
     return rows
 
 
@@ -205,6 +204,7 @@ def _print_tools(catalog: Any, *, as_json: bool) -> None:
     for row in rows:
         hints = row["hints"]
         kind = "read" if hints["readOnly"] else "destructive" if hints["destructive"] else "write"
-        print(f"{row['name']:38}{kind:13}{row['toolset']:20}{row['method']} {row['path']}")
+        route = f"{row['method']} {row['path']}" if "method" in row else ""
+        print(f"{row['name']:38}{kind:13}{row['toolset']:20}{route}".rstrip())
     total = sum(row["modelTokens"] for row in rows)
     print(f"{len(rows)} tools, about {total} tokens of a model's context")

@@ -30,6 +30,7 @@ CHECK = Hints(read_only=True, destructive=False, idempotent=False)
 CREATE = Hints(read_only=False, destructive=False, idempotent=False)
 UPDATE = Hints(read_only=False, destructive=False, idempotent=True)
 DELETE = Hints(read_only=False, destructive=True, idempotent=True)
+ANY_WRITE = Hints(read_only=False, destructive=True, idempotent=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Declaration:
     title: str
     function: Callable[..., Awaitable[Any]]
     hints: Hints
-    route: str
+    route: str | None
     write: Write | None
     short_form: Mapping[str, str] | None
 
@@ -75,7 +76,7 @@ class Toolset:
     def tool(
         self,
         hints: Hints,
-        route: str,
+        route: str | None = None,
         *,
         title: str | None = None,
         write: Write | None = None,
@@ -83,7 +84,8 @@ class Toolset:
     ) -> Callable[[Function], Function]:
         """Record a tool and hand its function back unchanged.
 
-        `route` is the vendor's operation ("GET /customers/{customer_id}"). `short_form` is for an
+        `route` is the vendor's operation ("GET /customers/{customer_id}"); a tool that runs other
+        tools has none. `short_form` is for an
         argument that is published open and validated in full: for each part of it the one-line
         shape that an error about that part shows.
         """

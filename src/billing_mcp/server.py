@@ -1,17 +1,40 @@
 """The MCP server: wires settings, catalogue and tenants to the SDK; both eras, any transport."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
 from mcp.server import CacheHint, MCPServer
+from mcp.server.caching import apply_cache_hint
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
-from mcp.types import CallToolResult, TextContent, Tool
+from mcp.types import (
+    CallToolResult,
+    Completion,
+    CompletionArgument,
+    CompletionContext,
+    GetPromptResult,
+    InputRequiredResult,
+    Prompt,
+    PromptReference,
+    ReadResourceRequestParams,
+    ReadResourceResult,
+    Resource,
+    ResourceTemplate,
+    ResourceTemplateReference,
+    TextContent,
+    Tool,
+)
+from pydantic import AnyUrl
 
 from billing_mcp import __version__
 from billing_mcp.catalog import Catalog
+from billing_mcp.completions import Completions
 from billing_mcp.config import Settings
+from billing_mcp.prompts import Prompts
+from billing_mcp.resources import Resources
 from billing_mcp.results import Outcome
 from billing_mcp.tenants import VENDOR_NAMES, Caller, Tenant
 from billing_mcp.wire import utc_text
@@ -37,6 +60,9 @@ class BillingServer(MCPServer[None]):
     def __init__(self, settings: Settings) -> None:
         self.catalog = Catalog(settings)
         self.tenant = Tenant(settings.tenant, settings)
+        self.resources = Resources(self.catalog)
+        self.prompts = Prompts()
+        self.completions = Completions(self.catalog)
         self._listed: list[Tool] | None = None
         super().__init__(
             "billing-mcp",
@@ -45,11 +71,17 @@ class BillingServer(MCPServer[None]):
             version=__version__,
             instructions=instructions(settings, self.tenant),
             log_level=settings.log_level,  # type: ignore[arg-type]  # checked by config
-            cache_hints={"tools/list": CacheHint(ttl_ms=LIST_FRESH_MS, scope="private")},
+            cache_hints={
+                "tools/list": CacheHint(ttl_ms=LIST_FRESH_MS, scope="private"),
+                "resources/list": CacheHint(ttl_ms=LIST_FRESH_MS, scope="private"),
+                "resources/templates/list": CacheHint(ttl_ms=LIST_FRESH_MS, scope="private"),
+                "prompts/list": CacheHint(ttl_ms=LIST_FRESH_MS, scope="private"),
+            },
             # The lists of this server never change while it runs, so nobody needs to listen.
             subscriptions=False,
             lifespan=_close_at_the_end,
         )
+        self.completion()(self.complete)  # type: ignore[no-untyped-call]  # the SDK says no types
 
     async def list_tools(self) -> list[Tool]:
         if self._listed is None:
@@ -60,8 +92,64 @@ class BillingServer(MCPServer[None]):
         self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None = None
     ) -> CallToolResult:
         """Every failure is a result with `isError`, in our own words."""
-        caller = Caller(self.tenant, progress=None if context is None else _progress(context))
-        return _result(await self.catalog.invoke(name, arguments, caller))
+        return _result(await self.catalog.invoke(name, arguments, self.caller(context)))
+
+    def caller(self, context: Context[None, Any] | None = None) -> Caller:
+        """Whose request this is."""
+        return Caller(self.tenant, progress=None if context is None else _progress(context))
+
+    async def list_resources(self) -> list[Resource]:
+        return [*self.resources.listed(), *await super().list_resources()]
+
+    async def list_resource_templates(self) -> list[ResourceTemplate]:
+        return [*self.resources.templates(), *await super().list_resource_templates()]
+
+    async def read_resource(
+        self, uri: AnyUrl | str, context: Context[None, Any] | None = None
+    ) -> Iterable[ReadResourceContents] | InputRequiredResult:
+        if not self.resources.owns(str(uri)):
+            return await super().read_resource(uri, context)
+        content = await self.resources.read(str(uri), self.caller(context))
+        return [ReadResourceContents(content=content.text, mime_type=content.mime_type)]
+
+    # The SDK's public hints are per method; a guide stays right for longer than an invoice.
+    async def _handle_read_resource(
+        self, ctx: ServerRequestContext[None], params: ReadResourceRequestParams
+    ) -> ReadResourceResult | InputRequiredResult:
+        result = await super()._handle_read_resource(ctx, params)
+        if isinstance(result, ReadResourceResult) and self.resources.owns(str(params.uri)):
+            result = apply_cache_hint(result, self.resources.freshness(str(params.uri)))
+        return result
+
+    async def list_prompts(self) -> list[Prompt]:
+        return [*self.prompts.listed(), *await super().list_prompts()]
+
+    async def get_prompt(
+        self,
+        name: str,
+        arguments: dict[str, Any] | None = None,
+        context: Context[None, Any] | None = None,
+    ) -> GetPromptResult | InputRequiredResult:
+        if not self.prompts.owns(name):
+            return await super().get_prompt(name, arguments, context)
+        return self.prompts.get(name, arguments or {})
+
+    async def complete(
+        self,
+        reference: PromptReference | ResourceTemplateReference,
+        argument: CompletionArgument,
+        context: CompletionContext | None,
+    ) -> Completion | None:
+        """Values for an argument of a prompt or of a resource template; None for any other."""
+        if isinstance(reference, PromptReference):
+            kind = self.prompts.completed_by(reference.name, argument.name)
+        else:
+            kind = self.resources.completed_by(reference.uri, argument.name)
+        if kind is None:
+            return None
+        known = (context and context.arguments) or {}
+        values = await self.completions.values(kind, argument.value, self.caller(), known)
+        return Completion(values=values[:100], total=len(values), has_more=len(values) > 100)
 
 
 @asynccontextmanager

@@ -10,8 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from billing_mcp import money
 from billing_mcp.declarations import Declaration
 from billing_mcp.params import OperationId
-from billing_mcp.results import Detail, Page, Reserved, Result
-from billing_mcp.upstream import Handle
+from billing_mcp.results import Detail, Outcome, Page, Reserved, Result
 
 DETAIL = (Annotated[Detail, Field()], "concise")
 OPERATION_ID = (OperationId | None, None)
@@ -23,7 +22,7 @@ DEDUPED_ID = (Annotated[OperationId | None, Field(description="Same id: done onl
 class Shape:
     """What is needed to call a tool and to publish it."""
 
-    handle: type[Handle]
+    handle: Any  # the vendor's class of `upstream`, or `Door`
     arguments: type[BaseModel]
     input_schema: dict[str, Any]
     output_schema: dict[str, Any]
@@ -99,6 +98,8 @@ def _decoded(value: Any) -> Any:
 
 
 def _has_detail(result: Any) -> bool:
+    if result is Outcome:
+        return False
     return bool(result.long or (issubclass(result, Page) and _row_of(result).concise))
 
 
@@ -107,8 +108,13 @@ def _row_of(page: type[Page[Any]]) -> type[Result]:
     return row
 
 
-def _output_schema(result: type[Result]) -> dict[str, Any]:
-    """Describes the fields, requires only what is always there, and is open (design §2.4)."""
+def _output_schema(result: type[Result | Outcome]) -> dict[str, Any]:
+    """Describes the fields, requires only what is always there, and is open (design §2.4).
+
+    Of a tool that runs another, the answer is that of the other: nothing more is known.
+    """
+    if not issubclass(result, Result):
+        result = Result
     schema = _without_required(clean(result.model_json_schema(mode="serialization")))
     reserved = clean(Reserved.model_json_schema())["properties"]
     listed = issubclass(result, Page)

@@ -1,4 +1,8 @@
-"""The table of contents: toolset → module → tools, in reading order. It imports none of them."""
+"""The table of contents: toolset → module → tools, in reading order. It imports none of them.
+
+A module belongs to a resource, and its tools may be in several toolsets: those of the seeds' three
+servers, and beside them the toolset of the resource itself.
+"""
 
 from billing_mcp.config import Vendor
 
@@ -53,7 +57,11 @@ TOOLSETS: dict[str, dict[str, tuple[str, ...]]] = {
 }
 
 CORE = ("togai-billing", "togai-entitlements", "suger-metering")
-GROUPS: dict[str, tuple[str, ...]] = {"core": CORE, "default": CORE, "all": tuple(TOOLSETS)}
+GROUPS: dict[str, tuple[str, ...]] = {
+    "core": CORE,
+    "default": CORE,
+    "all": tuple(TOOLSETS),
+}
 
 MODULES: dict[str, str] = {
     name: module
@@ -61,6 +69,7 @@ MODULES: dict[str, str] = {
     for module, names in modules.items()
     for name in names
 }
+"""Tool → the module that declares it."""
 TOOLSET_OF: dict[str, str] = {
     name: toolset
     for toolset, modules in TOOLSETS.items()
@@ -69,5 +78,7 @@ TOOLSET_OF: dict[str, str] = {
 }
 
 
-def vendor_of(name: str) -> Vendor:
-    return "suger" if MODULES[name].startswith(SUGER) else "togai"
+def vendor_of(name: str) -> Vendor | None:
+    """The vendor a tool talks to; None for tools that talk to none themselves."""
+    module = MODULES[name]
+    return "suger" if module.startswith(SUGER) else "togai" if module.startswith(TOGAI) else None
