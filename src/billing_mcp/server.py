@@ -29,7 +29,7 @@ from mcp.types import (
 )
 from pydantic import AnyUrl
 
-from billing_mcp import __version__
+from billing_mcp import __version__, stdio
 from billing_mcp.catalog import Catalog
 from billing_mcp.completions import Completions
 from billing_mcp.config import Settings
@@ -82,6 +82,9 @@ class BillingServer(MCPServer[None]):
             lifespan=_close_at_the_end,
         )
         self.completion()(self.complete)  # type: ignore[no-untyped-call]  # the SDK says no types
+
+    async def run_stdio_async(self) -> None:
+        await stdio.serve(self._lowlevel_server)
 
     async def list_tools(self) -> list[Tool]:
         if self._listed is None:

@@ -4,11 +4,14 @@ import socket
 from collections.abc import Callable
 
 import uvicorn
-from mcp.server.transport_security import TransportSecuritySettings
+from mcp.server.transport_security import RequestBodyLimitMiddleware, TransportSecuritySettings
 from starlette.applications import Starlette
 
 from billing_mcp.config import Settings, SettingsError, is_loopback
+from billing_mcp.http.front import Front
 from billing_mcp.server import BillingServer
+
+PATH = "/mcp"
 
 # A body larger than this is refused with 413 before it is read.
 BODY_LIMIT_BYTES = 4 * 1024 * 1024
@@ -27,8 +30,8 @@ def app(settings: Settings, server: BillingServer | None = None) -> Starlette:
             *settings.allowed_origins,
         ],
     )
-    return (server or BillingServer(settings)).streamable_http_app(
-        streamable_http_path="/mcp",
+    application = (server or BillingServer(settings)).streamable_http_app(
+        streamable_http_path=PATH,
         # Stateless, so that any replica answers any request. JSON is one write per answer; SSE
         # carries progress as well and costs a third of the throughput.
         stateless_http=True,
@@ -36,6 +39,10 @@ def app(settings: Settings, server: BillingServer | None = None) -> Starlette:
         max_request_body_size=BODY_LIMIT_BYTES,
         transport_security=security,
     )
+    application.add_middleware(Front, path=PATH, security=security)
+    # The last one added is the first one asked.
+    application.add_middleware(RequestBodyLimitMiddleware, max_body_size=BODY_LIMIT_BYTES)
+    return application
 
 
 def serve(settings: Settings, ready: Callable[[str], None] | None = None) -> None:
@@ -65,5 +72,5 @@ def serve(settings: Settings, ready: Callable[[str], None] | None = None) -> Non
     with listener:
         if ready is not None:
             shown = f"[{host.strip('[]')}]" if family == socket.AF_INET6 else host
-            ready(f"http://{shown}:{listener.getsockname()[1]}/mcp")
+            ready(f"http://{shown}:{listener.getsockname()[1]}{PATH}")
         served.run(sockets=[listener])
