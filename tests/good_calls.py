@@ -29,7 +29,7 @@ def good_calls(world: World) -> dict[str, dict[str, Any]]:
     _report(world, FRESH_GROUP)
     entries = f"/togai/accounts/harbor-main/features/{world.answers}/entries"
     entry_id = world.ask("GET", entries)["data"][0]["id"]
-    return _togai(world, entry_id) | _suger()
+    return _togai(world, entry_id) | _looked_up(world) | _suger()
 
 
 def _report(world: World, group_id: str) -> None:
@@ -83,6 +83,18 @@ def _togai(world: World, entry_id: str) -> dict[str, dict[str, Any]]:
         "update-feature-credits-entry": entry | {"body": {"granted": "150"}},
         "void-feature-credits-entry-feature": entry,
         "ingest-event-if-user-is": {"body": {"event": event()}},
+    }
+
+
+def _looked_up(world: World) -> dict[str, dict[str, Any]]:
+    return {
+        "get-account": {"accountId": "harbor-main"},
+        "list-event-schemas": {},
+        "get-event-schema": {"eventSchemaName": "api_calls"},
+        "list-features": {},
+        "get-feature": {"featureId": world.answers},
+        "get-price-plan": {"pricePlanId": world.plan},
+        "get-invoice": {"invoiceId": world.invoice},
     }
 
 

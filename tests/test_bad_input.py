@@ -13,6 +13,7 @@ from mcp import Client
 
 from answers import facts, failure, said
 from billing_mcp import tools
+from billing_mcp.config import Settings
 from billing_mcp.server import BillingServer
 from billing_mcp.shapes import clean
 from billing_mcp.tools.togai.rate_cards import PricePlanDetails
@@ -32,6 +33,11 @@ from wrong_calls import (
 )
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(toolsets=("all",))
 
 
 @pytest.fixture

@@ -151,6 +151,7 @@ PageSize = Annotated[int | None, Field(ge=1, le=100)]
 SmallPageSize = Annotated[int | None, Field(ge=1, le=50)]
 NextToken = Annotated[Name | None, Field(max_length=600, description="From the page before")]
 Search = Annotated[Name | None, Field(min_length=1, max_length=255)]
+Version = Annotated[int | None, Field(ge=1, le=1_000_000, description="Default: the newest")]
 Limit = Annotated[int | None, Field(ge=1, le=1000)]
 # Published without their bounds, which no caller comes near: thirteen tools carry them.
 Offset = Annotated[int | None, Field(ge=0, le=10_000_000), WithJsonSchema({"type": "integer"})]

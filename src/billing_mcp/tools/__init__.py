@@ -54,6 +54,13 @@ TOOLSETS: dict[str, dict[str, tuple[str, ...]]] = {
             "update-usage-metering-config-info",
         ),
     },
+    "togai-accounts": {f"{TOGAI}.accounts": ("get-account",)},
+    "togai-event-schemas": {
+        f"{TOGAI}.event_schemas": ("list-event-schemas", "get-event-schema"),
+    },
+    "togai-features": {f"{TOGAI}.features": ("list-features", "get-feature")},
+    "togai-price-plans": {f"{TOGAI}.price_plans": ("get-price-plan",)},
+    "togai-invoices": {f"{TOGAI}.invoices": ("get-invoice",)},
 }
 
 CORE = ("togai-billing", "togai-entitlements", "suger-metering")

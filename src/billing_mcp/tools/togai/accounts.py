@@ -10,6 +10,7 @@ from billing_mcp.params import (
     AccountId,
     Currency,
     CustomerId,
+    Day,
     Email,
     Name,
     NextToken,
@@ -83,6 +84,25 @@ async def list_accounts(
             "pageSize": pageSize,
             "nextToken": nextToken,
         },
+    )
+
+
+@toolset.tool(READ, "GET /accounts/{account_id}")
+async def get_account(
+    togai: Togai,
+    accountId: AccountId,
+    effectiveOn: Annotated[
+        Day | None, Field(description="Settings as of that day; default today")
+    ] = None,
+    includeGroupDetails: Annotated[
+        bool | None, Field(description="Also the invoice group it is billed in")
+    ] = None,
+) -> Account:
+    """Show one account: aliases, currency, address, net terms, settings, metadata."""
+    return await togai.fetch(
+        Account,
+        at={"account_id": accountId},
+        query={"effectiveOn": effectiveOn, "includeGroupDetails": includeGroupDetails},
     )
 
 

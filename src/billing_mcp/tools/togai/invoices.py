@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from billing_mcp import money
 from billing_mcp.declarations import READ, Toolset
 from billing_mcp.errors import InvalidRequest
 from billing_mcp.params import AccountId, CustomerId, Day, Name, NextToken, SmallPageSize
@@ -37,7 +38,7 @@ class InvoiceDetails(Result):
 
 
 class Invoice(Result):
-    concise: ClassVar = (
+    concise: ClassVar[tuple[str, ...]] = (
         "id",
         "ownerId",
         "status",
@@ -70,6 +71,53 @@ class Invoice(Result):
     def currency(self) -> str | None:
         account = self.invoiceDetails.account if self.invoiceDetails else None
         return account.invoiceCurrency if account else None
+
+
+class InvoiceLine(Result):
+    """A line of an invoice. Its value is the sum of the lines below it."""
+
+    description: str | None = None
+    type: str | None = None
+    quantity: Exact | None = None
+    units: str | None = None
+    valuePerQuantity: Exact | None = None
+    value: Exact | None = None
+    lineItems: list["InvoiceLine"] | None = None
+
+    def at_scale(self, currency: str) -> None:
+        """Show the amounts of this line and of those below it at their currency's scale."""
+        if self.value is not None:
+            self.value = money.at_scale(self.value, currency)
+        for line in self.lineItems or ():
+            line.at_scale(currency)
+
+
+class WholeInvoice(Invoice):
+    """One invoice with its lines; concise leaves out the quantities of usage beside them."""
+
+    long: ClassVar = True
+    concise: ClassVar[tuple[str, ...]] = (
+        *Invoice.concise,
+        "customerId",
+        "pricePlanId",
+        "revenueInfo",
+    )
+
+    revenueInfo: InvoiceLine | None = None
+    usageInfo: list[InvoiceLine] | None = None
+
+
+@toolset.tool(READ, "GET /invoices/{invoice_id}")
+async def get_invoice(
+    togai: Togai, invoiceId: Annotated[Name, Field(min_length=1, max_length=50)]
+) -> WholeInvoice:
+    """Show one invoice line by line (revenueInfo): each line's value is the sum of its lineItems.
+    detail=full adds the usage it was made from."""
+    invoice = await togai.fetch(WholeInvoice, at={"invoice_id": invoiceId})
+    currency = invoice.currency()
+    if currency is not None and invoice.revenueInfo is not None:
+        invoice.revenueInfo.at_scale(currency)
+    return invoice
 
 
 # What the vendor can filter by together: combinations of its page on listing invoices, and any of

@@ -8,7 +8,7 @@ from pydantic import Field, WithJsonSchema, model_validator
 from billing_mcp import money
 from billing_mcp.declarations import CREATE, READ, Toolset, Write
 from billing_mcp.errors import InvalidRequest
-from billing_mcp.params import Name, NextToken, PageSize
+from billing_mcp.params import Name, NextToken, PageSize, Version
 from billing_mcp.results import Result, TokenPage
 from billing_mcp.tools.togai.rate_cards import RULES, SHAPE, SHAPES, PricePlanDetails
 from billing_mcp.upstream import Togai
@@ -71,6 +71,24 @@ async def list_price_plans(
     """List price plans. detail=full shows their rate cards, slabs and rates."""
     return await togai.fetch(
         TokenPage[PricePlan], query={"pageSize": pageSize, "nextToken": nextToken}
+    )
+
+
+class WholePricePlan(PricePlan):
+    """One price plan, which is asked for because of its rate cards."""
+
+    long: ClassVar = False
+
+
+@toolset.tool(READ, "GET /price_plans/{price_plan_id}")
+async def get_price_plan(
+    togai: Togai,
+    pricePlanId: Annotated[Name, Field(min_length=1, max_length=50)],
+    version: Version = None,
+) -> WholePricePlan:
+    """Show one price plan: its rate cards with slabs and rates by currency, cycle and versions."""
+    return await togai.fetch(
+        WholePricePlan, at={"price_plan_id": pricePlanId}, query={"version": version}
     )
 
 
