@@ -103,9 +103,12 @@ class Catalog:
             return results.failure(self._unserved(name), Envelope(caller.tenant.environment()))
         return await self.run(name, arguments, caller)
 
-    async def run(self, name: str, arguments: Mapping[str, Any], caller: Caller) -> Outcome:
+    async def run(
+        self, name: str, arguments: Mapping[str, Any], caller: Caller, *, whole: bool = False
+    ) -> Outcome:
         """As `invoke`, for any tool of these settings, listed or not: what other parts of this
-        server and the tools that run tools come in by."""
+        server and the tools that run tools come in by. `whole` is for a part that pages a single
+        thing itself: nothing of it is left out for its size."""
         if name not in tools.MODULES or self.refusal(name) is not None:
             return results.failure(self._unserved(name), Envelope(caller.tenant.environment()))
         built = self.built(name)
@@ -116,7 +119,7 @@ class Catalog:
             if isinstance(result, Outcome):
                 return result
             envelope = _envelope(binding, envelope)
-            return results.success(result, detail, envelope, given)
+            return results.success(result, detail, envelope, given, whole=whole)
         except errors.BillingError as error:
             _point_to_ids(error, arguments)
             return results.failure(error, _envelope(binding, envelope))

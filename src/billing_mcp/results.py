@@ -185,8 +185,14 @@ class Envelope:
 
 
 def success(
-    result: Result, detail: Detail, envelope: Envelope, arguments: Mapping[str, Any]
+    result: Result,
+    detail: Detail,
+    envelope: Envelope,
+    arguments: Mapping[str, Any],
+    *,
+    whole: bool = False,
 ) -> Outcome:
+    """`whole` leaves a single thing as large as it is, for a reader that pages it itself."""
     if isinstance(result, Page):
         return _listed(result, detail, envelope, arguments)
     found = values(result)
@@ -194,8 +200,8 @@ def success(
         found = pick(found, result.concise)
     # The head first for a reader, and last because what it says is ours and not the vendor's.
     head = envelope.head()
-    structured = head | _bounded(found) | head
-    return Outcome(structured, _visible("\n".join(_lines(structured))))
+    structured = head | (found if whole else _bounded(found)) | head
+    return Outcome(structured, visible("\n".join(_lines(structured))))
 
 
 def failure(error: errors.BillingError, envelope: Envelope) -> Outcome:
@@ -226,7 +232,7 @@ def _listed(
     structured = envelope.head() | {"data": rows, "count": len(rows), "hasMore": has_more} | more
     if page.note:
         structured["note"] = page.note
-    return Outcome(structured, _visible("\n".join(_table(structured, concise))))
+    return Outcome(structured, visible("\n".join(_table(structured, concise))))
 
 
 def _that_fit(rows: Sequence[Any]) -> int:
@@ -316,7 +322,7 @@ def shown(value: Any) -> str:
     return "" if value is None else compact(value)
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """Text whose invisible characters are written out, as JSON may write them."""
     return _INVISIBLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
