@@ -1,6 +1,14 @@
 """What a request to the MCP endpoint passes before the SDK reads it, the same in both eras."""
 
 from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
+from mcp.types import (
+    HEADER_MISMATCH,
+    PROTOCOL_VERSION_META_KEY,
+    ErrorData,
+    JSONRPCError,
+    JSONRPCMessage,
+    JSONRPCRequest,
+)
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -29,11 +37,14 @@ class Front:
         body = await receive()
         if body["type"] != "http.request" or body["more_body"]:
             return  # whoever asked has gone before the end of the question
-        refused = refused or _no_message(body["body"])
+        refused = refused or _fault(request, body["body"])
         await (refused or self._app)(scope, _again(body, receive), send)
 
 
 def _refusal(request: Request) -> Response | None:
+    if len(request.headers.getlist("host")) > 1:
+        # Of two readers each might believe another one (RFC 9112, 3.2, asks for this answer).
+        return PlainTextResponse("Bad Request: more than one Host", 400)
     if request.method != "POST":
         # GET would open a stream that nothing is ever sent on, and DELETE end a session: a
         # stateless server has neither (2025-11-25 allows this answer, 2026-07-28 asks for it).
@@ -45,13 +56,32 @@ def _refusal(request: Request) -> Response | None:
     return None
 
 
-def _no_message(body: bytes) -> Response | None:
+def _fault(request: Request, body: bytes) -> Response | None:
     try:
-        message_in(body)
+        answer = _contradiction(request, message_in(body))
     except NotAMessageError as error:
-        answer = error.answer.model_dump_json(exclude_unset=True)
-        return Response(answer, 400, media_type="application/json")
-    return None
+        answer = error.answer
+    if answer is None:
+        return None
+    text = answer.model_dump_json(exclude_unset=True)
+    return Response(text, 400, media_type="application/json")
+
+
+def _contradiction(request: Request, message: JSONRPCMessage) -> JSONRPCError | None:
+    """The header alone tells the SDK which era to serve, so a body that names another is refused.
+
+    As 2026-07-28 asks ("Server Validation"); a body of the older revisions names none.
+    """
+    if not isinstance(message, JSONRPCRequest):
+        return None
+    meta = (message.params or {}).get("_meta")
+    if not isinstance(meta, dict) or PROTOCOL_VERSION_META_KEY not in meta:
+        return None
+    if request.headers.getlist("mcp-protocol-version") == [meta[PROTOCOL_VERSION_META_KEY]]:
+        return None
+    said = f"The header mcp-protocol-version is not what {PROTOCOL_VERSION_META_KEY} says"
+    error = ErrorData(code=HEADER_MISMATCH, message=said)
+    return JSONRPCError(jsonrpc="2.0", id=message.id, error=error)
 
 
 def _again(first: Message, receive: Receive) -> Receive:
