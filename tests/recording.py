@@ -8,8 +8,8 @@ from typing import Any
 import anyio
 from pydantic import SecretStr
 
-from billing_mcp.config import Credential, Vendor
 from billing_mcp.connection import Application, Connection
+from billing_mcp.credentials import Credential, Vendor
 from billing_mcp.server import BillingServer
 
 TOKEN = "togai-key-0123456789"

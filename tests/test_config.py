@@ -11,16 +11,13 @@ from billing_mcp import tools
 from billing_mcp.catalog import Catalog
 from billing_mcp.config import (
     SANDBOX_START,
-    SUGER_URL,
-    TOGAI_URL,
     VARIABLES,
     Settings,
-    SettingsError,
     Variable,
     default_of,
     from_environ,
-    is_loopback,
 )
+from billing_mcp.credentials import SUGER_URL, TOGAI_URL, SettingsError, is_loopback
 
 SECRET = "s3cret-0123456789"
 GOOD: dict[str, tuple[str, Any]] = {
@@ -35,6 +32,13 @@ GOOD: dict[str, tuple[str, Any]] = {
     "HTTP_SSE": ("true", True),
     "ALLOWED_HOSTS": ("billing.example,other.example", ("billing.example", "other.example")),
     "ALLOWED_ORIGINS": ("https://app.example", ("https://app.example",)),
+    "PUBLIC_URL": ("https://billing.example", "https://billing.example"),
+    "AUTH_ISSUER": ("https://login.example/realms/1/", "https://login.example/realms/1/"),
+    "AUTH_JWKS_URL": ("https://login.example/keys", "https://login.example/keys"),
+    "AUTH_ALGORITHMS": ("EdDSA, PS256", ("EdDSA", "PS256")),
+    "AUTH_TENANT_CLAIM": ("org", "org"),
+    "API_KEYS": ("keys.toml", Path("keys.toml")),
+    "RATE_LIMIT": ("0", 0),
     "LOG_LEVEL": ("debug", "DEBUG"),
     "UPSTREAM_CONCURRENCY": ("1000", 1000),
     "UPSTREAM_TIMEOUT": ("1", 1),
@@ -48,6 +52,8 @@ BAD = [
     ("HTTP_PORT", "-1", "use a whole number from 0 to 65535"),
     ("HTTP_PORT", "80.5", "use a whole number from 0 to 65535"),
     ("HTTP_PORT", "9" * 30, "use a whole number from 0 to 65535"),
+    ("AUTH_ALGORITHMS", "RS256, HS256", "use some of ES256, "),
+    ("AUTH_ALGORITHMS", "none", "use some of ES256, "),
     ("LOG_LEVEL", "loud", "use DEBUG or INFO or WARNING or ERROR"),
     ("UPSTREAM_CONCURRENCY", "0", "use a whole number from 1 to 1000"),
     ("UPSTREAM_TIMEOUT", "301", "use a whole number from 1 to 300"),
@@ -59,7 +65,8 @@ def variable_of(name: str) -> Variable:
 
 
 def test_every_setting_is_tried_here() -> None:
-    assert set(GOOD) == {variable.name for variable in VARIABLES}
+    in_a_file_of_their_own = {"TENANTS"}
+    assert set(GOOD) | in_a_file_of_their_own == {variable.name for variable in VARIABLES}
 
 
 def test_without_any_setting_the_defaults_hold() -> None:

@@ -7,7 +7,8 @@ from mcp import Client
 
 from answers import connected, facts
 from billing_mcp import __version__
-from billing_mcp.config import Settings, SettingsError, from_environ
+from billing_mcp.config import Settings, from_environ
+from billing_mcp.credentials import SettingsError
 from billing_mcp.server import BillingServer, instructions
 from billing_mcp.tenants import Tenant
 

@@ -7,7 +7,8 @@ import pytest
 from mcp import Client
 
 from answers import connected, facts, failure
-from billing_mcp.config import Settings, SettingsError, from_environ
+from billing_mcp.config import Settings, from_environ
+from billing_mcp.credentials import SettingsError
 from billing_mcp.errors import NotConfigured
 from billing_mcp.server import BillingServer
 from billing_mcp.tenants import Caller, Tenant

@@ -17,8 +17,9 @@ from uuid import UUID, uuid4
 
 from pydantic import ValidationError
 
-from billing_mcp import errors, results, tools
-from billing_mcp.config import Settings, SettingsError
+from billing_mcp import errors, results, scopes, tools
+from billing_mcp.config import Settings
+from billing_mcp.credentials import SettingsError, TenantSettings
 from billing_mcp.declarations import Declaration
 from billing_mcp.params import FOUND_BY
 from billing_mcp.results import Envelope, Outcome
@@ -54,35 +55,75 @@ class Catalog:
         self.settings = settings
         self._schemas = shipped_schemas()
         self._built: dict[str, Built] = {}
-        self.served = tuple(self._select())
+        self._selected = {tenant.name: self._select(tenant) for tenant in settings.tenants}
 
     @property
-    def listed(self) -> list[dict[str, Any]]:
-        """What a client lists, in the order of the table of contents."""
-        return [self._schemas[name] for name in self.served]
+    def served(self) -> tuple[str, ...]:
+        """What is served to the first tenant, in the order of the table of contents."""
+        return self.selected(self.settings.tenant)
+
+    def selected(self, tenant: TenantSettings) -> tuple[str, ...]:
+        """What is served to a tenant, whoever calls for it."""
+        return self._selected[tenant.name]
+
+    def served_to(self, caller: Caller) -> tuple[str, ...]:
+        """What is served to a caller: the tools of their tenant that their scopes permit."""
+        selected = self.selected(caller.tenant.settings)
+        if caller.scopes >= scopes.ALL:
+            return selected
+        return tuple(name for name in selected if self.needed_scope(name) in caller.scopes)
+
+    def listed(self, caller: Caller) -> list[dict[str, Any]]:
+        """What a client lists."""
+        return [self._schemas[name] for name in self.served_to(caller)]
+
+    def needed_scope(self, name: str) -> str:
+        """The scope that a call of a tool needs. Raises `KeyError` for an unknown tool."""
+        reads = self._schemas[name]["annotations"]["readOnlyHint"]
+        return scopes.READ if reads else scopes.WRITE
 
     def schema(self, name: str) -> dict[str, Any]:
         """A tool as it is published."""
         return self._schemas[name]
 
-    def _select(self) -> Iterable[str]:
-        chosen = _names_of_toolsets(self.settings.toolsets) | _known(
-            "BILLING_MCP_TOOLS", self.settings.tools
+    def _select(self, tenant: TenantSettings) -> tuple[str, ...]:
+        where = "" if self.settings.tenants_file is None else f"tenants.{tenant.name}."
+        toolsets = self.settings.toolsets if tenant.toolsets is None else tenant.toolsets
+        chosen = (
+            _names_of_toolsets(toolsets)
+            | _known("BILLING_MCP_TOOLS", self.settings.tools)
+            | _known(f"{where}tools", tenant.tools)
         )
         _known("BILLING_MCP_EXCLUDE_TOOLS", self.settings.exclude_tools)
-        return [name for name in tools.MODULES if name in chosen and self.refusal(name) is None]
+        _known(f"{where}exclude_tools", tenant.exclude_tools)
+        return tuple(
+            name for name in tools.MODULES if name in chosen and self._barred(name, tenant) is None
+        )
 
-    def refusal(self, name: str) -> errors.BillingError | None:
-        """Why a tool may not be called under these settings, whoever asks for it."""
-        if self.settings.read_only and not self._schemas[name]["annotations"]["readOnlyHint"]:
+    def refusal(self, name: str, caller: Caller) -> errors.BillingError | None:
+        """Why a caller may not have a tool that exists, listed or not; None when they may."""
+        barred = self._barred(name, caller.tenant.settings)
+        if barred is None and self.needed_scope(name) not in caller.scopes:
+            return errors.NotPermitted(
+                f"{name} needs the scope {self.needed_scope(name)}, which this token lacks.",
+                next_step="Ask for a token with that scope, from whoever gave you this one.",
+            )
+        return barred
+
+    def _barred(self, name: str, tenant: TenantSettings) -> errors.BillingError | None:
+        """Why a tool may not be called for a tenant, whoever asks for it."""
+        changes = not self._schemas[name]["annotations"]["readOnlyHint"]
+        if tenant.read_only and changes:
+            return errors.NotPermitted(f"{name} changes data, and {tenant.name} is read-only here.")
+        if self.settings.read_only and changes:
             return errors.NotPermitted(
                 f"{name} changes data, and this server is read-only.",
                 next_step="Whoever runs it can start it without --read-only.",
             )
-        if name in self.settings.exclude_tools:
+        if name in self.settings.exclude_tools or name in tenant.exclude_tools:
             return errors.NotPermitted(f"{name} is excluded on this server.")
         vendor = tools.vendor_of(name)
-        if vendor is not None and not self.settings.has(vendor):
+        if vendor is not None and not tenant.has(vendor):
             return errors.NotConfigured(
                 f"{name} needs {VENDOR_NAMES[vendor]}, and this server has no key for it.",
                 next_step=f"Whoever runs it can set {vendor.upper()}_API_KEY.",
@@ -99,8 +140,10 @@ class Catalog:
 
     async def invoke(self, name: str, arguments: Mapping[str, Any], caller: Caller) -> Outcome:
         """The one door: validate, call, wrap. Every failure is an outcome, never an exception."""
-        if name not in self.served:
-            return results.failure(self._unserved(name), Envelope(caller.tenant.environment()))
+        if name not in self.served_to(caller):
+            return results.failure(
+                self._unserved(name, caller), Envelope(caller.tenant.environment())
+            )
         return await self.run(name, arguments, caller)
 
     async def run(
@@ -109,8 +152,10 @@ class Catalog:
         """As `invoke`, for any tool of these settings, listed or not: what other parts of this
         server and the tools that run tools come in by. `whole` is for a part that pages a single
         thing itself: nothing of it is left out for its size."""
-        if name not in tools.MODULES or self.refusal(name) is not None:
-            return results.failure(self._unserved(name), Envelope(caller.tenant.environment()))
+        if name not in tools.MODULES or self.refusal(name, caller) is not None:
+            return results.failure(
+                self._unserved(name, caller), Envelope(caller.tenant.environment())
+            )
         built = self.built(name)
         binding = self._binding(built, arguments, caller)
         envelope = Envelope(caller.tenant.environment(tools.vendor_of(name)))
@@ -168,13 +213,13 @@ class Catalog:
             progress=caller.progress,
         )
 
-    def _unserved(self, name: str) -> errors.BillingError:
+    def _unserved(self, name: str, caller: Caller) -> errors.BillingError:
         if name in tools.MODULES:
-            return self.refusal(name) or errors.NotPermitted(
+            return self.refusal(name, caller) or errors.NotPermitted(
                 f"{name} is not among the toolsets this server serves.",
                 next_step=f"Whoever runs it can add --tools {name}.",
             )
-        near = nearest(name, self.served, 3)
+        near = nearest(name, self.served_to(caller), 3)
         hint = f"Did you mean {' or '.join(near)}?" if near else "tools/list names those there are."
         quoted = errors.one_line(name, 60)
         return errors.NotFound(f'There is no tool "{quoted}".', next_step=hint)
@@ -188,10 +233,10 @@ class _Door:
     caller: Caller
 
     def is_served(self, name: str) -> bool:
-        return name in self.catalog.served
+        return name in self.catalog.served_to(self.caller)
 
     def refusal(self, name: str) -> errors.BillingError | None:
-        return self.catalog.refusal(name)
+        return self.catalog.refusal(name, self.caller)
 
     def schema(self, name: str) -> dict[str, Any] | None:
         return self.catalog.schema(name) if name in tools.MODULES else None

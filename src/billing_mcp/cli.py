@@ -11,7 +11,8 @@ from itertools import pairwise
 from typing import Any
 
 from billing_mcp import __version__
-from billing_mcp.config import VARIABLES, Settings, SettingsError, from_environ
+from billing_mcp.config import VARIABLES, Settings, from_environ
+from billing_mcp.credentials import SettingsError
 
 VERBS = {
     "stdio": "serve MCP over stdio (the default; what a desktop client starts)",

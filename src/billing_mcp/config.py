@@ -1,68 +1,24 @@
 """The settings: names, limits and defaults. The only reader of the environment."""
 
 import difflib
-import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
-from pydantic import SecretStr
+from billing_mcp.credentials import (
+    SettingsError,
+    TenantSettings,
+    Vendor,
+    base_url,
+    credential,
+    is_loopback,
+)
 
 PREFIX = "BILLING_MCP_"
-TOGAI_URL = "https://api.togai.com"
-TOGAI_SANDBOX_HOST = "sandbox-api.togai.com"
-SUGER_URL = "https://api.suger.cloud"
-SANDBOX_ORG = "sandbox"
 SANDBOX_START = datetime(2026, 11, 20, 12, tzinfo=UTC)
-
-Environment = Literal["sandbox", "vendor-sandbox", "live"]
-Vendor = Literal["togai", "suger"]
-
-
-class SettingsError(ValueError):
-    """A setting is unknown, malformed or contradicts another. The message says what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """How to reach one vendor: its base URL and the value of the `Authorization` header."""
-
-    base_url: str
-    authorization: SecretStr
-
-    @property
-    def environment(self) -> Environment:
-        host = urlsplit(self.base_url).hostname
-        return "vendor-sandbox" if host == TOGAI_SANDBOX_HOST else "live"
-
-
-@dataclass(frozen=True, slots=True)
-class TenantSettings:
-    """One customer of this server: its vendors' credentials and its marketplace organisation.
-
-    A vendor without a credential is absent; when no vendor has one, both are the sandbox.
-    """
-
-    name: str
-    togai: Credential | None = None
-    suger: Credential | None = None
-    org_id: str | None = None
-
-    @property
-    def sandboxed(self) -> bool:
-        return self.togai is None and self.suger is None
-
-    @property
-    def organisation(self) -> str | None:
-        """The Suger organisation of calls that name none."""
-        return self.org_id or (SANDBOX_ORG if self.sandboxed else None)
-
-    def has(self, vendor: Vendor) -> bool:
-        return self.sandboxed or getattr(self, vendor) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +28,18 @@ class Variable:
     name: str
     meaning: str
     default: str
-    kind: Literal["text", "list", "boolean", "integer", "seconds", "time", "path", "level"] = "text"
+    kind: Literal[
+        "text",
+        "list",
+        "boolean",
+        "integer",
+        "seconds",
+        "time",
+        "path",
+        "level",
+        "url",
+        "algorithms",
+    ] = "text"
     minimum: int = 0
     maximum: int = 0
 
@@ -96,11 +63,26 @@ VARIABLES = (
     Variable("READ_ONLY", "serve only tools that change nothing; wins", "false", "boolean"),
     Variable("SANDBOX_DATA", "file the sandbox keeps its data in", "in memory", "path"),
     Variable("SANDBOX_NOW", "the sandbox clock at its start (UTC)", "2026-11-20T12:00:00Z", "time"),
-    Variable("HTTP_HOST", "address `http` listens on (loopback only)", "127.0.0.1"),
+    Variable("HTTP_HOST", "address `http` listens on", "127.0.0.1"),
     Variable("HTTP_PORT", "port `http` listens on", "9080", "integer", 0, 65535),
     Variable("HTTP_SSE", "answer with SSE, so that progress arrives", "false", "boolean"),
     Variable("ALLOWED_HOSTS", "further `Host` values `http` accepts", "loopback names", "list"),
     Variable("ALLOWED_ORIGINS", "further `Origin` values `http` accepts", "loopback", "list"),
+    Variable("PUBLIC_URL", "the URL callers reach `http` by; tokens are meant for it", "", "url"),
+    Variable("AUTH_ISSUER", "issuer of the access tokens `http` accepts (OAuth 2.1)", "", "url"),
+    Variable("AUTH_JWKS_URL", "where its keys are", "from the issuer's metadata", "url"),
+    Variable("AUTH_ALGORITHMS", "signatures of tokens", "RS256, ES256", "algorithms"),
+    Variable("AUTH_TENANT_CLAIM", "claim of a token that names its tenant", "tenant"),
+    Variable("API_KEYS", "file of hashed API keys that `http` accepts", "none", "path"),
+    Variable("TENANTS", "TOML file of tenants and where their vendor keys are", "none", "path"),
+    Variable(
+        "RATE_LIMIT",
+        "`http` calls a minute per caller; 0: no limit",
+        "600",
+        "integer",
+        0,
+        1_000_000,
+    ),
     Variable("LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR; logs go to stderr", "WARNING", "level"),
     Variable(
         "UPSTREAM_CONCURRENCY", "vendor requests at once, per vendor", "128", "integer", 1, 1000
@@ -127,6 +109,14 @@ class Settings:
     http_sse: bool = False
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
+    public_url: str | None = None
+    auth_issuer: str | None = None
+    auth_jwks_url: str | None = None
+    auth_algorithms: tuple[str, ...] = ("RS256", "ES256")
+    auth_tenant_claim: str = "tenant"
+    api_keys: Path | None = None
+    tenants_file: Path | None = None
+    rate_limit: int = 600
     log_level: str = "WARNING"
     upstream_concurrency: int = 128
     upstream_timeout: int = 25
@@ -134,8 +124,13 @@ class Settings:
 
     @property
     def tenant(self) -> TenantSettings:
-        """The tenant of callers that name none."""
+        """The tenant of callers that name none, when there is but one."""
         return self.tenants[0]
+
+    @property
+    def authenticated(self) -> bool:
+        """Whether `http` asks its callers who they are."""
+        return self.auth_issuer is not None or self.api_keys is not None
 
     @property
     def sandbox_start(self) -> datetime:
@@ -164,7 +159,38 @@ def from_environ(environ: Mapping[str, str], flags: Mapping[str, str] | None = N
                 values[variable.attribute] = _parse(variable, text.strip(), source)
                 origins[variable.attribute] = source
                 break
-    return Settings(tenants=(_default_tenant(environ),), origins=origins, **values)
+    if (path := values.pop("tenants", None)) is not None:
+        # Most servers have no such file and start sooner without its reader.
+        from billing_mcp import tenants_file  # noqa: PLC0415
+
+        values["tenants_file"] = path
+        tenants = tenants_file.read(path, environ)
+    else:
+        tenants = (_default_tenant(environ),)
+    return Settings(tenants=tenants, origins=origins, **values)
+
+
+def hosting_trouble(settings: Settings) -> str | None:
+    """What of these settings cannot hold together when others call this server over HTTP."""
+    if settings.auth_issuer is not None and settings.public_url is None:
+        return (
+            "BILLING_MCP_AUTH_ISSUER needs BILLING_MCP_PUBLIC_URL: a token has to say that it is "
+            "meant for this server, and that is the server's name in it."
+        )
+    if settings.auth_jwks_url is not None and settings.auth_issuer is None:
+        return "BILLING_MCP_AUTH_JWKS_URL needs BILLING_MCP_AUTH_ISSUER, whose keys they are."
+    if len(settings.tenants) > 1 and not settings.authenticated:
+        return (
+            f"There are {len(settings.tenants)} tenants, and callers do not say who they are. "
+            "Set BILLING_MCP_AUTH_ISSUER or BILLING_MCP_API_KEYS."
+        )
+    if not settings.authenticated and not is_loopback(settings.http_host):
+        return (
+            f"http listens on loopback only, not on {settings.http_host}: callers are not "
+            "authenticated, and anyone who reaches the port could use your vendor keys. "
+            "Set BILLING_MCP_AUTH_ISSUER or BILLING_MCP_API_KEYS to be reachable by others."
+        )
+    return None
 
 
 def default_of(attribute: str) -> object:
@@ -189,11 +215,11 @@ def _default_tenant(environ: Mapping[str, str]) -> TenantSettings:
     suger_key = given("SUGER_API_KEY")
     togai = suger = None
     if togai_key:
-        url = _base_url("TOGAI_BASE_URL", given("TOGAI_BASE_URL") or TOGAI_URL)
-        togai = Credential(url, _authorization("Bearer", togai_key, "TOGAI_API_KEY"))
+        url = given("TOGAI_BASE_URL")
+        togai = credential("togai", togai_key, url, "TOGAI_API_KEY", "TOGAI_BASE_URL")
     if suger_key:
-        url = _base_url("SUGER_BASE_URL", given("SUGER_BASE_URL") or SUGER_URL)
-        suger = Credential(url, _authorization("Key", suger_key, "SUGER_API_KEY"))
+        url = given("SUGER_BASE_URL")
+        suger = credential("suger", suger_key, url, "SUGER_API_KEY", "SUGER_BASE_URL")
     org_id = given("SUGER_ORG_ID") or None
     if togai is None and suger is None:
         for name in ("TOGAI_BASE_URL", "SUGER_BASE_URL"):
@@ -205,48 +231,10 @@ def _default_tenant(environ: Mapping[str, str]) -> TenantSettings:
     return TenantSettings("default", togai, suger, org_id)
 
 
-def _authorization(scheme: str, key: str, name: str) -> SecretStr:
-    """`scheme key`, or the value as it is when it brings a scheme of its own."""
-    if not key.isascii() or not key.isprintable():
-        raise SettingsError(f"{name} holds characters that no key has. Copy it again.")
-    return SecretStr(key if re.fullmatch(r"[A-Za-z]+ +\S.*", key) else f"{scheme} {key}")
-
-
-def _base_url(name: str, text: str) -> str:
-    try:
-        url = urlsplit(text)
-        port = url.port  # raises ValueError when it is not a number
-    except ValueError as error:
-        raise SettingsError(f"{name} is not a URL: {text!r}.") from error
-    if url.username is not None or url.password is not None:
-        # Not shown, because it may hold a password.
-        raise SettingsError(f"{name} must hold no user and no password.")
-    # `urlsplit` drops line ends and tabs without a word.
-    if not text.isascii() or not text.isprintable() or " " in text:
-        raise SettingsError(f"{name} is not a URL: {text!r}.")
-    if url.query or url.fragment or not url.hostname:
-        raise SettingsError(f"{name} must be a plain base URL such as {TOGAI_URL}, not {text!r}.")
-    if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.hostname)):
-        raise SettingsError(f"{name} must be https, or http on loopback; {text!r} leaks the key.")
-    if port == 0:
-        raise SettingsError(f"{name} has port 0: {text!r}.")
-    return text.rstrip("/")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address never leaves this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
 def _parse(variable: Variable, text: str, source: str) -> Any:
     parsers: dict[str, Callable[[], Any]] = {
         "text": lambda: text,
-        "list": lambda: tuple(part for part in re.split(r"[,\s]+", text) if part),
+        "list": lambda: _list(text),
         "path": lambda: Path(text).expanduser(),
         "boolean": lambda: _one_of(text.lower(), {"true": True, "false": False}),
         "level": lambda: _one_of(
@@ -255,9 +243,13 @@ def _parse(variable: Variable, text: str, source: str) -> Any:
         "integer": lambda: _integer(variable, text),
         "seconds": lambda: _integer(variable, text),
         "time": lambda: _time(text),
+        "url": lambda: _url(source, text),
+        "algorithms": lambda: _algorithms(text),
     }
     try:
         return parsers[variable.kind]()
+    except SettingsError:
+        raise
     except ValueError as error:
         raise SettingsError(f"{source} cannot be {text!r}: {error}.") from error
 
@@ -266,6 +258,28 @@ def _one_of(text: str, choices: Mapping[str, Any]) -> Any:
     if text not in choices:
         raise ValueError("use " + " or ".join(choices))
     return choices[text]
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(part for part in re.split(r"[,\s]+", text) if part)
+
+
+def _url(source: str, text: str) -> str:
+    """A URL as it is written, which for an issuer is part of its name."""
+    base_url(source, text)
+    return text
+
+
+# What a token may be signed with: with a shared secret this server could forge tokens itself.
+ALGORITHMS = frozenset(
+    {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+)
+
+
+def _algorithms(text: str) -> tuple[str, ...]:
+    if not set(_list(text)) <= ALGORITHMS:
+        raise ValueError(f"use some of {', '.join(sorted(ALGORITHMS))}")
+    return _list(text)
 
 
 def _integer(variable: Variable, text: str) -> int:

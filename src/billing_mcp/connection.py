@@ -14,7 +14,7 @@ import anyio
 import httpx2
 
 from billing_mcp import __version__
-from billing_mcp.config import Credential, Environment
+from billing_mcp.credentials import Credential, Environment
 
 CONNECT_TIMEOUT_S = 5
 ANSWER_LIMIT_BYTES = 32 * 1024 * 1024

@@ -7,7 +7,8 @@ from contextlib import aclosing
 import anyio
 
 from billing_mcp.catalog import Catalog
-from billing_mcp.config import VARIABLES, Settings, SettingsError, Vendor
+from billing_mcp.config import VARIABLES, Settings
+from billing_mcp.credentials import SettingsError, Vendor
 from billing_mcp.tenants import VENDOR_NAMES, Caller, Tenant
 
 # One cheap read for each vendor: it needs the network, the key and the right to read.

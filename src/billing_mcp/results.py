@@ -16,7 +16,7 @@ from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from billing_mcp import errors, money
-from billing_mcp.config import Environment
+from billing_mcp.credentials import Environment
 
 Detail = Literal["concise", "full"]
 Exact = Annotated[Decimal, WithJsonSchema({"type": "string"})]

@@ -5,12 +5,15 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
+from mcp import MCPError
 from mcp.server import CacheHint, MCPServer
+from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.caching import apply_cache_hint
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
 from mcp.types import (
+    INVALID_REQUEST,
     CallToolResult,
     Completion,
     CompletionArgument,
@@ -29,7 +32,7 @@ from mcp.types import (
 )
 from pydantic import AnyUrl
 
-from billing_mcp import __version__, stdio
+from billing_mcp import __version__, scopes, stdio
 from billing_mcp.catalog import Catalog
 from billing_mcp.completions import Completions
 from billing_mcp.config import Settings
@@ -59,11 +62,11 @@ class BillingServer(MCPServer[None]):
 
     def __init__(self, settings: Settings) -> None:
         self.catalog = Catalog(settings)
-        self.tenant = Tenant(settings.tenant, settings)
-        self.resources = Resources(self.catalog)
-        self.prompts = Prompts()
+        self.tenants = {tenant.name: Tenant(tenant, settings) for tenant in settings.tenants}
         self.completions = Completions(self.catalog)
-        self._listed: list[Tool] | None = None
+        self.resources = Resources(self.catalog, self.completions)
+        self.prompts = Prompts(self.catalog)
+        self._tools: dict[str, Tool] = {}
         super().__init__(
             "billing-mcp",
             title="Billing",
@@ -86,10 +89,19 @@ class BillingServer(MCPServer[None]):
     async def run_stdio_async(self) -> None:
         await stdio.serve(self._lowlevel_server)
 
+    @property
+    def tenant(self) -> Tenant:
+        """The tenant of callers that name none."""
+        return self.tenants[self.catalog.settings.tenant.name]
+
     async def list_tools(self) -> list[Tool]:
-        if self._listed is None:
-            self._listed = [Tool.model_validate(tool) for tool in self.catalog.listed]
-        return self._listed
+        return [self._tool(tool) for tool in self.catalog.listed(self.caller())]
+
+    def _tool(self, published: dict[str, Any]) -> Tool:
+        name = published["name"]
+        if name not in self._tools:
+            self._tools[name] = Tool.model_validate(published)
+        return self._tools[name]
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None = None
@@ -98,14 +110,33 @@ class BillingServer(MCPServer[None]):
         return _result(await self.catalog.invoke(name, arguments, self.caller(context)))
 
     def caller(self, context: Context[None, Any] | None = None) -> Caller:
-        """Whose request this is."""
-        return Caller(self.tenant, progress=None if context is None else _progress(context))
+        """Whose request this is: by its access token, or whoever started this server.
+
+        Raises `MCPError` when the token names no tenant of this server.
+        """
+        progress = None if context is None else _progress(context)
+        token = get_access_token()
+        if token is None:
+            return Caller(self.tenant, progress=progress)
+        claims = token.claims or {}
+        name = claims.get("tenant")
+        if name is None and len(self.tenants) == 1:
+            name = self.tenant.name
+        if name not in self.tenants:
+            raise MCPError(INVALID_REQUEST, "This token names no tenant of this server.")
+        return Caller(
+            self.tenants[name],
+            principal=str(claims.get("principal") or token.subject or token.client_id),
+            scopes=scopes.expanded(token.scopes),
+            progress=progress,
+        )
 
     async def list_resources(self) -> list[Resource]:
-        return [*self.resources.listed(), *await super().list_resources()]
+        return [*self.resources.listed(self.caller()), *await super().list_resources()]
 
     async def list_resource_templates(self) -> list[ResourceTemplate]:
-        return [*self.resources.templates(), *await super().list_resource_templates()]
+        templates = self.resources.templates(self.caller())
+        return [*templates, *await super().list_resource_templates()]
 
     async def read_resource(
         self, uri: AnyUrl | str, context: Context[None, Any] | None = None
@@ -125,7 +156,7 @@ class BillingServer(MCPServer[None]):
         return result
 
     async def list_prompts(self) -> list[Prompt]:
-        return [*self.prompts.listed(), *await super().list_prompts()]
+        return [*self.prompts.listed(self.caller()), *await super().list_prompts()]
 
     async def get_prompt(
         self,
@@ -133,9 +164,9 @@ class BillingServer(MCPServer[None]):
         arguments: dict[str, Any] | None = None,
         context: Context[None, Any] | None = None,
     ) -> GetPromptResult | InputRequiredResult:
-        if not self.prompts.owns(name):
+        if name in {prompt.name for prompt in await super().list_prompts()}:
             return await super().get_prompt(name, arguments, context)
-        return self.prompts.get(name, arguments or {})
+        return self.prompts.get(name, arguments or {}, self.caller(context))
 
     async def complete(
         self,
@@ -145,14 +176,17 @@ class BillingServer(MCPServer[None]):
     ) -> Completion | None:
         """Values for an argument of a prompt or of a resource template; None for any other."""
         if isinstance(reference, PromptReference):
+            choices = self.prompts.choices(reference.name, argument.name, argument.value)
+            if choices is not None:
+                return Completion(values=choices, total=len(choices), has_more=False)
             kind = self.prompts.completed_by(reference.name, argument.name)
         else:
             kind = self.resources.completed_by(reference.uri, argument.name)
         if kind is None:
             return None
         known = (context and context.arguments) or {}
-        values = await self.completions.values(kind, argument.value, self.caller(), known)
-        return Completion(values=values[:100], total=len(values), has_more=len(values) > 100)
+        found = await self.completions.values(kind, argument.value, self.caller(), known)
+        return Completion(values=found.values, total=found.total, has_more=found.has_more)
 
 
 @asynccontextmanager
@@ -161,7 +195,8 @@ async def _close_at_the_end(server: MCPServer[None]) -> AsyncIterator[None]:
         yield
     finally:
         assert isinstance(server, BillingServer)
-        await server.tenant.close()
+        for tenant in server.tenants.values():
+            await tenant.close()
 
 
 def _progress(context: Context[None, Any]) -> Any:
@@ -186,6 +221,8 @@ def instructions(settings: Settings, tenant: Tenant) -> str:
 
 
 def _surroundings(settings: Settings, tenant: Tenant) -> str:
+    if len(settings.tenants) > 1:
+        return "Environment: each result says whether its data is live or a sandbox's."
     if settings.tenant.sandboxed:
         return (
             "Environment: sandbox. All data is invented and no money moves. "

@@ -6,20 +6,15 @@ one that does not answers `tools/list` sooner without.
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from billing_mcp import errors
-from billing_mcp.config import (
-    Credential,
-    Environment,
-    Settings,
-    SettingsError,
-    TenantSettings,
-    Vendor,
-)
+from billing_mcp import errors, scopes
+from billing_mcp.config import Settings
 from billing_mcp.connection import Connection
+from billing_mcp.credentials import Credential, Environment, SettingsError, TenantSettings, Vendor
 from billing_mcp.upstream import Progress
 
 if TYPE_CHECKING:
@@ -86,11 +81,17 @@ class Tenant:
 
             try:
                 self._sandbox = open_sandbox(
-                    SandboxSettings(data=self.server.sandbox_data, now=self.server.sandbox_now)
+                    SandboxSettings(data=self._sandbox_data, now=self.server.sandbox_now)
                 )
             except UnusableDataFile as error:
                 raise SettingsError(str(error)) from error
         return self._sandbox
+
+    @property
+    def _sandbox_data(self) -> Path | None:
+        """The sandbox's file: each tenant of several has one of its own, or none."""
+        several = self.server.tenants_file is not None
+        return self.settings.sandbox_data if several else self.server.sandbox_data
 
     def sandbox_time(self) -> datetime:
         """The time the embedded vendors show, without opening them when they are not yet open.
@@ -100,7 +101,7 @@ class Tenant:
         from billing_mcp.sandbox import UnusableDataFile, stored_time
 
         try:
-            return stored_time(self.server.sandbox_data, self.server.sandbox_now)
+            return stored_time(self._sandbox_data, self.server.sandbox_now)
         except UnusableDataFile as error:
             raise SettingsError(str(error)) from error
 
@@ -115,9 +116,13 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, for which tenant, from which client, and how to tell them of progress."""
+    """Who calls, for which tenant, with which rights, and how to tell them of progress.
+
+    Somebody who started the server themselves, over stdio or on loopback, has all rights.
+    """
 
     tenant: Tenant
     principal: str = "local"
+    scopes: frozenset[str] = scopes.ALL
     client: str | None = None
     progress: Progress | None = None

@@ -12,8 +12,8 @@ import anyio
 from pydantic import TypeAdapter, ValidationError
 
 from billing_mcp import errors, money, vendor_errors, wire
-from billing_mcp.config import Environment
 from billing_mcp.connection import Broken, Connection, Exchange, Unreachable
+from billing_mcp.credentials import Environment
 
 RETRYABLE = frozenset({408, 425, 429, 500, 502, 503, 504})
 ATTEMPTS = 8

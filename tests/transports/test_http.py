@@ -11,7 +11,8 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from answers import facts, failure
-from billing_mcp.config import Settings, SettingsError, from_environ
+from billing_mcp.config import Settings, from_environ
+from billing_mcp.credentials import SettingsError
 from billing_mcp.http.app import BODY_LIMIT_BYTES, app, serve
 from billing_mcp.server import BillingServer
 from good_calls import event
@@ -159,8 +160,9 @@ def test_an_address_that_others_reach_is_refused_with_the_reason(host: str) -> N
     with pytest.raises(SettingsError) as refused:
         serve(Settings(http_host=host, http_port=0))
     assert str(refused.value) == (
-        f"http listens on loopback only, not on {host}: callers are not authenticated yet, and "
-        "anyone who reaches the port could use your vendor keys."
+        f"http listens on loopback only, not on {host}: callers are not authenticated, and "
+        "anyone who reaches the port could use your vendor keys. "
+        "Set BILLING_MCP_AUTH_ISSUER or BILLING_MCP_API_KEYS to be reachable by others."
     )
 
 

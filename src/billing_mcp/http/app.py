@@ -7,7 +7,8 @@ import uvicorn
 from mcp.server.transport_security import RequestBodyLimitMiddleware, TransportSecuritySettings
 from starlette.applications import Starlette
 
-from billing_mcp.config import Settings, SettingsError, is_loopback
+from billing_mcp.config import Settings, hosting_trouble
+from billing_mcp.credentials import SettingsError
 from billing_mcp.http.front import Front
 from billing_mcp.server import BillingServer
 
@@ -51,11 +52,8 @@ def serve(settings: Settings, ready: Callable[[str], None] | None = None) -> Non
     Raises `SettingsError` for an address that others can reach, or a port that is taken.
     """
     host, port = settings.http_host, settings.http_port
-    if not is_loopback(host):
-        raise SettingsError(
-            f"http listens on loopback only, not on {host}: callers are not "
-            "authenticated yet, and anyone who reaches the port could use your vendor keys."
-        )
+    if (trouble := hosting_trouble(settings)) is not None:
+        raise SettingsError(trouble)
     served = uvicorn.Server(
         uvicorn.Config(
             app(settings),

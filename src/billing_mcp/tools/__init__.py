@@ -4,7 +4,7 @@ A module belongs to a resource, and its tools may be in several toolsets: those 
 servers, and beside them the toolset of the resource itself.
 """
 
-from billing_mcp.config import Vendor
+from billing_mcp.credentials import Vendor
 
 TOGAI = "billing_mcp.tools.togai"
 SUGER = "billing_mcp.tools.suger"

@@ -8,8 +8,9 @@ from mcp import Client
 from pydantic import SecretStr
 
 from billing_mcp import money
-from billing_mcp.config import Credential, Settings, TenantSettings
+from billing_mcp.config import Settings
 from billing_mcp.connection import Connection
+from billing_mcp.credentials import Credential, TenantSettings
 from billing_mcp.server import BillingServer
 from tools.suger.desk import OPERATION
 
