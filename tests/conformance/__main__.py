@@ -1,0 +1,122 @@
+"""Runs the conformance suite and MCP Inspector on our server: `python -m conformance` in tests/.
+
+The suite's requirements of a revision run on the fixtures, where every scored check must pass, and
+on the product as it is, where `expected.toml` says which scenarios mean anything.
+"""
+
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import anyio
+from mcp import Client
+from mcp.shared.exceptions import MCPDeprecationWarning
+
+from billing_mcp.config import from_environ
+from billing_mcp.server import BillingServer
+from conformance import inspector
+from conformance.app import served
+from conformance.node import Node, NotInstalledError, installed
+from conformance.verdict import Run, Verdict, expected, judge, read
+from processes import command, running
+
+SUITE = "@modelcontextprotocol/conformance"
+
+
+def main() -> int:
+    """0 when everything is as it must be; what is not, is printed."""
+    # The suite asks for what the newest revision deprecates.
+    warnings.simplefilter("ignore", MCPDeprecationWarning)
+    try:
+        node = installed()
+    except NotInstalledError as error:
+        _say(str(error))
+        return 1
+    began = time.monotonic()
+    problems = [*_suite(node), *_inspector(node)]
+    for problem in problems:
+        _say(f"✗ {problem}")
+    _say(f"{len(problems)} problems in {time.monotonic() - began:.0f} s")
+    return 1 if problems else 0
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _suite(node: Node) -> Iterator[str]:
+    _say(f"{'server':34}{'revision':12}{'scenarios':>10}{'checks':>8}{'excused':>9}")
+    for run in expected(Path(__file__).with_name("expected.toml")):
+        verdict = _verdict(node, run)
+        row = f"{run.server:34}{run.revision:12}{len(run.passing):10}{verdict.passed:8}"
+        _say(f"{row}{len(run.excused):9}")
+        for problem in verdict.problems:
+            yield f"{run.server}, {run.revision}: {problem}"
+
+
+def _verdict(node: Node, run: Run) -> Verdict:
+    with _server(run.server) as url, tempfile.TemporaryDirectory() as out:
+        asked = ["server", "--url", url, "--requirements", run.revision, "-o", out]
+        done = node.run(SUITE, "conformance", asked)
+        verdict = judge(run, read(Path(out), list(run.passing)))
+    # The suite's own verdict is of everything that it scores.
+    if run.scores_all and done.returncode:
+        return Verdict(verdict.passed, [*verdict.problems, f"the suite says no: {done.stdout}"])
+    return verdict
+
+
+def _server(name: str) -> AbstractContextManager[str]:
+    match name:
+        case "fixtures, with sessions":
+            return served(stateful=True, sse=True)
+        case "fixtures, as shipped, SSE":
+            return served(stateful=False, sse=True)
+        case "fixtures, as shipped, JSON":
+            return served(stateful=False, sse=False)
+        case "billing-mcp http":
+            return _product()
+    raise ValueError(name)
+
+
+@contextmanager
+def _product(**settings: str) -> Iterator[str]:
+    with running("http", "--port", "0", env=settings) as line:
+        yield line.removeprefix("MCP ")
+
+
+def _inspector(node: Node) -> Iterator[str]:
+    if not inspector.refuses_what_is_unportable(node):
+        yield "Inspector takes a schema that it should refuse"
+    for toolsets, methods in (("default", inspector.LISTS), ("all", ["tools/list"])):
+        every = anyio.run(_counts, toolsets)
+        counts = {method: every[method] for method in methods}
+        _say(f"Inspector, {toolsets}: {', '.join(f'{n} in {name}' for name, n in counts.items())}")
+        setting = f"BILLING_MCP_TOOLSETS={toolsets}"
+        for problem in inspector.problems(node, [*command(), "-e", setting], counts):
+            yield f"Inspector over stdio, {toolsets}: {problem}"
+        with _product(BILLING_MCP_TOOLSETS=toolsets) as url:
+            for problem in inspector.problems(node, [url, "--transport", "http"], counts):
+                yield f"Inspector over HTTP, {toolsets}: {problem}"
+
+
+async def _counts(toolsets: str) -> dict[str, int]:
+    """How much each list has, as a client in this process sees it."""
+    server = BillingServer(from_environ({}, {"toolsets": toolsets}))
+    async with Client(server) as client:
+        return {
+            "tools/list": len((await client.list_tools()).tools),
+            "resources/list": len((await client.list_resources()).resources),
+            "resources/templates/list": len(
+                (await client.list_resource_templates()).resource_templates
+            ),
+            "prompts/list": len((await client.list_prompts()).prompts),
+        }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
