@@ -59,10 +59,12 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "tenants",
         "validation",
     },
+    "instructions": {"catalog", "config", "tenants", "wire"},
     "server": {
         "catalog",
         "completions",
         "config",
+        "instructions",
         "prompts",
         "resources",
         "results",

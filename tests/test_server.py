@@ -7,16 +7,21 @@ from mcp import Client
 
 from answers import connected, facts
 from billing_mcp import __version__
+from billing_mcp.catalog import Catalog
 from billing_mcp.config import Settings, from_environ
 from billing_mcp.credentials import SettingsError
-from billing_mcp.server import BillingServer, instructions
+from billing_mcp.instructions import instructions
+from billing_mcp.server import BillingServer
 from billing_mcp.tenants import Tenant
 
 pytestmark = pytest.mark.anyio
 
 
+SEARCH = ("search-tools", "run-read-tool", "run-write-tool")
+
+
 def told(settings: Settings) -> str:
-    return instructions(settings, Tenant(settings.tenant, settings))
+    return instructions(Catalog(settings), Tenant(settings.tenant, settings))
 
 
 async def test_the_server_names_itself_and_its_version(client: Client) -> None:
@@ -30,15 +35,26 @@ async def test_the_instructions_reach_the_client_in_both_eras(client: Client) ->
     assert client.instructions == told(Settings())
 
 
-async def test_a_client_is_told_that_tools_can_be_listed_and_nothing_else(client: Client) -> None:
-    assert client.server_capabilities.tools is not None
-    assert not client.server_capabilities.tools.list_changed
+async def test_a_client_is_told_of_tools_resources_prompts_and_completions(client: Client) -> None:
+    capabilities = client.server_capabilities
+    assert capabilities.tools is not None
+    assert not capabilities.tools.list_changed
+    assert capabilities.resources is not None
+    assert not capabilities.resources.subscribe
+    assert capabilities.prompts is not None
+    assert capabilities.completions is not None
+
+
+def test_the_instructions_speak_of_searching_only_where_it_is_served() -> None:
+    assert "search-tools" not in told(Settings(toolsets=("core",)))
+    searching = told(Settings(toolsets=("core",), tools=SEARCH))
+    assert all(name in searching for name in SEARCH)
 
 
 async def test_the_list_is_whole_ordered_and_the_same_each_time(client: Client) -> None:
     first, second = await client.list_tools(), await client.list_tools()
     assert [tool.name for tool in first.tools] == [tool.name for tool in second.tools]
-    assert len(first.tools) == 33
+    assert len(first.tools) == 36
     assert first.next_cursor is None
 
 
