@@ -15,6 +15,7 @@ LONGEST_FUNCTION = 70
 # to be named here, so that nobody imports upward without having thought about it.
 CORE = {
     "errors",
+    "telemetry",
     "money",
     "config",
     "credentials",
@@ -26,6 +27,7 @@ CORE = {
 TOOL = CORE | {"declarations", "params", "results", "tools"}
 MAY_IMPORT: Mapping[str, set[str]] = {
     "errors": set(),
+    "telemetry": set(),
     "money": set(),
     "credentials": set(),
     "scopes": set(),
@@ -70,16 +72,19 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "results",
         "scopes",
         "stdio",
+        "telemetry",
         "tenants",
         "wire",
     },
     "json_rpc": set(),
     "stdio": {"json_rpc"},
+    "logs": {"telemetry"},
     "http": {
         *CORE,
         "catalog",
         "http",
         "json_rpc",
+        "logs",
         "results",
         "scopes",
         "server",

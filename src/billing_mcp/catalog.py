@@ -9,6 +9,7 @@ import difflib
 import importlib
 import json
 import logging
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -24,6 +25,7 @@ from billing_mcp.declarations import Declaration
 from billing_mcp.params import FOUND_BY
 from billing_mcp.results import Envelope, Outcome
 from billing_mcp.shapes import Shape, shape_of
+from billing_mcp.telemetry import CANCELLED, OK, Call
 from billing_mcp.tenants import VENDOR_NAMES, Caller
 from billing_mcp.upstream import Binding
 from billing_mcp.validation import invalid_arguments, nearest
@@ -140,11 +142,7 @@ class Catalog:
 
     async def invoke(self, name: str, arguments: Mapping[str, Any], caller: Caller) -> Outcome:
         """The one door: validate, call, wrap. Every failure is an outcome, never an exception."""
-        if name not in self.served_to(caller):
-            return results.failure(
-                self._unserved(name, caller), Envelope(caller.tenant.environment())
-            )
-        return await self.run(name, arguments, caller)
+        return await self._watched(name, arguments, caller, listed=True)
 
     async def run(
         self, name: str, arguments: Mapping[str, Any], caller: Caller, *, whole: bool = False
@@ -152,7 +150,53 @@ class Catalog:
         """As `invoke`, for any tool of these settings, listed or not: what other parts of this
         server and the tools that run tools come in by. `whole` is for a part that pages a single
         thing itself: nothing of it is left out for its size."""
-        if name not in tools.MODULES or self.refusal(name, caller) is not None:
+        return await self._watched(name, arguments, caller, listed=False, whole=whole)
+
+    async def _watched(
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        caller: Caller,
+        *,
+        listed: bool,
+        whole: bool = False,
+    ) -> Outcome:
+        """Let the call in, and tell whoever watches its tenant how it ended."""
+        tool = name if name in tools.MODULES else "unknown"
+        observer = caller.tenant.observer
+        operation_id, ended = None, CANCELLED
+        observer.call_began(tool)
+        began = time.perf_counter()
+        try:
+            outcome = await self._let_in(name, arguments, caller, listed=listed, whole=whole)
+            error = outcome.structured["error"] if outcome.is_error else {}
+            ended = error.get("kind", OK)
+            operation_id = (error or outcome.structured).get("operationId")
+            return outcome
+        finally:
+            observer.call_ended(
+                Call(
+                    tool,
+                    caller.tenant.name,
+                    caller.principal,
+                    caller.client,
+                    operation_id,
+                    ended,
+                    time.perf_counter() - began,
+                )
+            )
+
+    async def _let_in(
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        caller: Caller,
+        *,
+        listed: bool,
+        whole: bool,
+    ) -> Outcome:
+        known = name in (self.served_to(caller) if listed else tools.MODULES)
+        if not known or self.refusal(name, caller) is not None:
             return results.failure(
                 self._unserved(name, caller), Envelope(caller.tenant.environment())
             )

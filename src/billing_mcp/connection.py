@@ -15,6 +15,7 @@ import httpx2
 
 from billing_mcp import __version__
 from billing_mcp.credentials import Credential, Environment
+from billing_mcp.telemetry import Nobody, Observer
 
 CONNECT_TIMEOUT_S = 5
 ANSWER_LIMIT_BYTES = 32 * 1024 * 1024
@@ -63,6 +64,7 @@ class Connection:
     application: Application | None = None
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep
     jitter: Callable[[], float] = random.random
+    observer: Observer = field(default_factory=Nobody)
     # Whether the latest answer said that it was a sandbox's, wherever the base URL leads.
     emulated: bool = False
     _lanes: list[_Lane] = field(default_factory=list, init=False)

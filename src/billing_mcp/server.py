@@ -39,6 +39,7 @@ from billing_mcp.instructions import instructions
 from billing_mcp.prompts import Prompts
 from billing_mcp.resources import Resources
 from billing_mcp.results import Outcome
+from billing_mcp.telemetry import Nobody, Observer
 from billing_mcp.tenants import Caller, Tenant
 
 # A client may keep the list of tools this long; it changes only when the server is started anew.
@@ -48,9 +49,12 @@ LIST_FRESH_MS = 300_000
 class BillingServer(MCPServer[None]):
     """The SDK's server, its tools replaced by the catalogue's: closed, lazily built, one door."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, observer: Observer | None = None) -> None:
         self.catalog = Catalog(settings)
-        self.tenants = {tenant.name: Tenant(tenant, settings) for tenant in settings.tenants}
+        watcher = observer or Nobody()
+        self.tenants = {
+            tenant.name: Tenant(tenant, settings, watcher) for tenant in settings.tenants
+        }
         self.completions = Completions(self.catalog)
         self.resources = Resources(self.catalog, self.completions)
         self.prompts = Prompts(self.catalog)

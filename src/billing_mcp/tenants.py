@@ -15,6 +15,7 @@ from billing_mcp import errors, scopes
 from billing_mcp.config import Settings
 from billing_mcp.connection import Connection
 from billing_mcp.credentials import Credential, Environment, SettingsError, TenantSettings, Vendor
+from billing_mcp.telemetry import Nobody, Observer
 from billing_mcp.upstream import Progress
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Tenant:
 
     settings: TenantSettings
     server: Settings
+    observer: Observer = field(default_factory=Nobody)
     _connections: dict[Vendor, Connection] = field(default_factory=dict, init=False)
     _sandbox: "Sandbox | None" = field(default=None, init=False)
 
@@ -61,6 +63,7 @@ class Tenant:
                 timeout,
                 concurrency,
                 application=self.sandbox,
+                observer=self.observer,
             )
         credential = self.settings.togai if vendor == "togai" else self.settings.suger
         if credential is None:
@@ -68,7 +71,7 @@ class Tenant:
                 f"This server has no key for {VENDOR_NAMES[vendor]}.",
                 next_step=f"Set {vendor.upper()}_API_KEY and start it again.",
             )
-        return Connection(credential, timeout, concurrency)
+        return Connection(credential, timeout, concurrency, observer=self.observer)
 
     @property
     def sandbox(self) -> "Sandbox":

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from billing_mcp import errors, money, vendor_errors, wire
 from billing_mcp.connection import Broken, Connection, Exchange, Unreachable
 from billing_mcp.credentials import Environment
+from billing_mcp.telemetry import CANCELLED
 
 RETRYABLE = frozenset({408, 425, 429, 500, 502, 503, 504})
 ATTEMPTS = 8
@@ -188,6 +189,7 @@ class Handle:
                     raise self._lost(outcome.error.message)
                 raise outcome.error
             await self._connection.sleep(wait)
+            self._connection.observer.vendor_asked_again(self.vendor.lower())
 
     def _wait(self, failure: _Failure, attempt: "_Attempts") -> float | None:
         """Seconds until the next try, or None when this failure is the last word."""
@@ -205,11 +207,14 @@ class Handle:
         async with self._connection.limiter:
             # Stays true when the deadline cuts this short: the request may have arrived.
             attempt.on_the_wire = self._binding.sent = True
+            told = CANCELLED
             try:
                 exchange = await self._connection.exchange(
                     request.method, request.path, request.query, request.content
                 )
+                told = f"{exchange.status // 100}xx"
             except Unreachable as error:
+                told = "unreachable"
                 failure = _Failure(
                     errors.Unavailable(
                         f"{self.vendor} cannot be reached ({error}); nothing was sent.",
@@ -219,6 +224,7 @@ class Handle:
                     ambiguous=False,
                 )
             except Broken as error:
+                told = "broken"
                 failure = _Failure(
                     errors.Unavailable(
                         f"The connection to {self.vendor} broke ({error}).",
@@ -230,6 +236,8 @@ class Handle:
             else:
                 attempt.on_the_wire = False
                 return self._understand(exchange, request, attempt.number)
+            finally:
+                self._connection.observer.vendor_asked(self.vendor.lower(), told)
             attempt.on_the_wire = False
             return failure
 
