@@ -32,6 +32,9 @@ class Front:
         if scope["type"] != "http" or scope["path"] != self._path:
             await self._app(scope, receive, send)
             return
+        # Spaces around a value are no part of it (RFC 9110, 5.5); httptools leaves those behind it.
+        trimmed = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
+        scope = {**scope, "headers": trimmed}
         request = Request(scope)
         refused = await self._security.validate_request(request) or _refusal(request)
         body = await receive()
