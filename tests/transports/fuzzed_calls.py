@@ -28,6 +28,10 @@ from transports.fuzzed_messages import (
 )
 from wrong_calls import Wrong, wrong_calls
 
+RESOURCES = (
+    "price-plans", "accounts", "invoices", "features", "event-schemas", "schemas", "guides",
+)  # fmt: skip
+
 
 def unknown_method(draw: Draw) -> Fuzzed:
     near = draw.one_of("tools/lists", "Tools/List", "rpc.discover", "__proto__", "tools", "/")
@@ -85,9 +89,15 @@ def unknown_tool(draw: Draw) -> Fuzzed:
 
 
 def unknown_resource(draw: Draw) -> Fuzzed:
+    kind = draw.one_of(*RESOURCES, draw.word())
+    tail = draw.one_of(
+        draw.word(), "a/b", "%ff", "%00", "a%2Fb", "🚀", "..", "../../secret", "x" * 5_000, "x y",
+        "x?page=2", "?page=-1", "?cursor=zzz", "x#y", "a\nb",
+    )  # fmt: skip
     uri = draw.one_of(
-        f"billing://{draw.word()}", f"billing://{draw.word()}/1", "file:///etc/passwd",
-        f"https://{draw.word()}.example/", "billing://price-plans/../../secret", "billing://%00",
+        f"billing://{kind}/{tail}", f"billing://{kind}/{tail}", f"billing://{kind}/{tail}",
+        "file:///etc/passwd", f"https://{draw.word()}.example/", "", "billing:", "://",
+        "billing://accounts:99999/x", "billing://[::1",
     )  # fmt: skip
     codes = (PARAMS,) if draw.era == "modern" else (PARAMS, RESOURCE)
     return answered(draw.request("resources/read", uri=uri), *codes)
@@ -96,6 +106,12 @@ def unknown_resource(draw: Draw) -> Fuzzed:
 def unknown_prompt(draw: Draw) -> Fuzzed:
     name = draw.one_of(draw.word(), "", "x" * 5_000, "../explain-a-bill", "a\x00b", "ü")
     return answered(draw.request("prompts/get", name=name, arguments={}), PARAMS)
+
+
+def wrong_prompt_arguments(draw: Draw) -> Fuzzed:
+    name = draw.one_of("explain-a-bill", "handle-a-dispute", "close-the-month")
+    arguments = draw.one_of({"no-such": "x"}, {"no-such": ""}, {"": ""}, {"month": "\x00"})
+    return answered(draw.request("prompts/get", name=name, arguments=arguments), PARAMS)
 
 
 @cache
@@ -226,8 +242,8 @@ def envelope_of_the_new_era(draw: Draw) -> Fuzzed:
 UNSERVED = (
     unknown_method, method_of_the_other_era, method_that_is_not_offered, wrong_params,
     name_of_a_wrong_type, metadata_of_a_wrong_type, unknown_tool, unknown_resource,
-    unknown_prompt, wrong_arguments, unlikely_number, number_beyond_reading, deep, odd_text,
-    half_giant, good, odd_white_space, twice_the_same_key,
+    unknown_prompt, wrong_prompt_arguments, wrong_arguments, unlikely_number,
+    number_beyond_reading, deep, odd_text, half_giant, good, odd_white_space, twice_the_same_key,
 )  # fmt: skip
 OF_ERA = {
     "legacy": (envelope_of_the_new_era,),

@@ -74,9 +74,22 @@ def drawn(transport: str, era: Era, count: int, kinds: tuple[Any, ...]) -> Itera
 def quiet() -> Iterator[IO[str]]:
     """A file for stderr, which has no word in it of an exception that nobody expected."""
     with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
-        yield errors
-        errors.seek(0)
-        assert "Traceback" not in (said := errors.read()), said[:5_000]
+        try:
+            yield errors
+        finally:
+            errors.seek(0)
+            assert "Traceback" not in (said := errors.read()), said[-5_000:]
+
+
+@pytest.mark.parametrize("era", ["legacy", "modern"])
+def test_a_seed_draws_the_same_message_each_time(era: Era) -> None:
+    kinds = (*BROKEN, *UNSERVED, *OF_ERA[era], *OVER_HTTP, *OVER_HTTP_OF_ERA[era])
+    first, again, other = (
+        [drawing for *_, drawing in drawn(name, era, len(kinds), kinds)]
+        for name in ("one", "one", "another")
+    )
+    assert first == again
+    assert first != other
 
 
 # --- stdio ----------------------------------------------------------------------------------------
