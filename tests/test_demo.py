@@ -42,7 +42,7 @@ def test_the_demo_ends_well_and_takes_no_setting_into_its_server() -> None:
     assert "\x1b" not in done.stdout
     assert max(len(line) for line in done.stdout.splitlines()) <= demo.COLUMNS
     for step in demo.STORY:
-        assert f"    > {step.tool}" in done.stdout
+        assert f"    > {step.asks.partition('{')[0]}" in done.stdout
     assert done.stderr == ""
 
 
@@ -65,9 +65,27 @@ def test_an_answer_without_the_expected_field_makes_the_demo_fail() -> None:
 
 
 def test_a_call_that_fails_makes_the_demo_fail(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_in_memory(replace(WHO_IS_ACME, tool="list-customer", expected={})) == 1
+    assert run_in_memory(replace(WHO_IS_ACME, asks="list-customer", expected={})) == 1
 
     assert "WRONG: the call failed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("asks", "arguments"),
+    [("billing://guides/credits", {}), ("/triage-failing-events", {"customer": "acme"})],
+)
+def test_a_resource_or_a_prompt_that_lacks_the_words_makes_the_demo_fail(
+    asks: str, arguments: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    step = demo.Step("What does it say?", asks, arguments)
+    assert run_in_memory(step) == 0
+    assert run_in_memory(replace(step, says=("xyzzy",))) == 1
+    assert "WRONG: it does not say 'xyzzy'" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("asks", ["billing://guides/nothing", "/no-such-prompt"])
+def test_a_resource_or_a_prompt_that_is_not_there_makes_the_demo_fail(asks: str) -> None:
+    assert run_in_memory(demo.Step("Is it there?", asks)) == 1
 
 
 def test_a_call_that_should_have_failed_makes_the_demo_fail() -> None:

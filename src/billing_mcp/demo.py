@@ -13,7 +13,7 @@ from typing import Any
 import anyio
 from mcp import Client, MCPError, StdioServerParameters
 from mcp.server import MCPServer
-from mcp.types import CallToolResult, TextContent
+from mcp.types import TextContent
 
 # Where an answer is looked into: keys, positions and `field=value` (the first row with it).
 Path = tuple[str | int, ...]
@@ -27,12 +27,16 @@ _PATIENCE_SECONDS = 20
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One question, the call that answers it, and what the answer has to say."""
+    """One question, the call that answers it, and what the answer has to say.
+
+    `asks` is a tool, the URI of a resource, or a prompt after a slash, as people type it.
+    """
 
     question: str
-    tool: str
-    arguments: Mapping[str, Any]
-    expected: Mapping[Path, Any]
+    asks: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    expected: Mapping[Path, Any] = field(default_factory=dict)
+    says: tuple[str, ...] = ()  # what the text of a resource or a prompt has in it
     remember: Mapping[str, Path] = field(default_factory=dict)
     so: str = ""  # what a person concludes from it
     fails: bool = False  # the right answer is an error that teaches
@@ -58,6 +62,12 @@ STORY: tuple[Step, ...] = (
         remember={"customer": ("data", 0, "id")},
     ),
     Step(
+        "How does one go about such a question? There is a prompt for it:",
+        "/explain-a-bill",
+        {"customer": "{customer}", "month": "2026-10"},
+        says=("`list-accounts`", "`list-invoices`", "acme"),
+    ),
+    Step(
         "Which accounts does Acme have?",
         "list-accounts",
         {"customerId": "{customer}", "sort": "account_id"},
@@ -80,6 +90,16 @@ STORY: tuple[Step, ...] = (
         "list-invoices",
         {"accountId": "{account}", "status": "DUE", "detail": "full"},
         {("count",): 1, ("data", 0, "invoiceDetails", "pricePlanName"): "Scale"},
+        remember={"invoice": ("data", 0, "id")},
+    ),
+    Step(
+        "What is on it, line by line? The invoice is a resource as well:",
+        "billing://invoices/{invoice}",
+        says=(
+            '"Compute hours": 6009.00 USD (quantity 100150;',
+            "quantity 100150; at 0.06 USD each",
+            '"Platform fee": 250.00 USD',
+        ),
     ),
     Step(
         "What does that plan meter, besides requests?",
@@ -230,26 +250,56 @@ async def _told(story: Sequence[Step], server: StdioServerParameters | MCPServer
 
 async def _take(client: Client, step: Step, known: dict[str, str]) -> None:
     """Make the call, show it, and check its answer. Raises `Wrong`."""
-    arguments = _filled(step.arguments, known)
+    arguments, asks = _filled(step.arguments, known), _filled(step.asks, known)
     shown = " ".join(f"{name}={value}" for name, value in arguments.items())
-    _say(f"    > {step.tool} {shown}")
-    result = await client.call_tool(step.tool, arguments)
+    _say(f"    > {asks} {shown}".rstrip())
+    answer = await _ask(client, asks, arguments)
     # Rows in full are JSON, of which a reader wants to see one.
-    for line in _excerpt(result, 2 if arguments.get("detail") == "full" else _MOST_LINES):
+    most = 2 if arguments.get("detail") == "full" else _MOST_LINES
+    for line in _excerpt(answer.text.splitlines(), most, step.says):
         _say(line)
-    if result.is_error is not step.fails:
+    if answer.failed is not step.fails:
         raise Wrong("an error was expected" if step.fails else "the call failed")
+    for words in step.says:
+        if words not in answer.text:
+            raise Wrong(f"it does not say {words!r}")
+        _say(f"    ✓ says {words}")
     for path, expected in step.expected.items():
         wanted = _filled(expected, known)
-        found = _at(result.structured_content, _filled(path, known))
+        found = _at(answer.structured, _filled(path, known))
         place = ".".join(str(part) for part in path)
         if found != wanted:
             raise Wrong(f"{place} is {found!r}, not {wanted!r}")
         _say(f"    ✓ {place}: {found}")
     for name, path in step.remember.items():
-        known[name] = str(_at(result.structured_content, path))
+        known[name] = str(_at(answer.structured, path))
     if step.so:
         _say(f"    = {step.so}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What came back, whatever was asked."""
+
+    text: str
+    structured: Any = None
+    failed: bool = False
+
+
+async def _ask(client: Client, asks: str, arguments: Mapping[str, str]) -> _Answer:
+    if "://" in asks:
+        contents = (await client.read_resource(asks)).contents
+        return _Answer("\n".join(part.text for part in contents if hasattr(part, "text")))
+    if asks.startswith("/"):
+        prompt = await client.get_prompt(asks[1:], dict(arguments))
+        parts = [message.content for message in prompt.messages]
+        return _Answer(_text(parts))
+    result = await client.call_tool(asks, dict(arguments))
+    return _Answer(_text(result.content), result.structured_content, result.is_error)
+
+
+def _text(parts: Sequence[Any]) -> str:
+    return "\n".join(part.text for part in parts if isinstance(part, TextContent))
 
 
 def _filled(value: Any, known: Mapping[str, str]) -> Any:
@@ -280,21 +330,21 @@ def _at(value: Any, path: Path) -> Any:
     return value
 
 
-def _excerpt(result: CallToolResult, most: int) -> Iterator[str]:
-    """The answer's text, cut to what fits a screen; a text of one line is given whole."""
-    lines = [
-        line
-        for part in result.content
-        if isinstance(part, TextContent)
-        for line in part.text.splitlines()
-    ]
+def _excerpt(lines: list[str], most: int, says: Sequence[str]) -> Iterator[str]:
+    """The answer's text, cut to what fits a screen, with the lines that matter whatever the cut;
+    a text of one line is given whole."""
     room = COLUMNS - len(_MARGIN)
     if len(lines) == 1:
         lines = textwrap.wrap(lines[0], room)
-    for line in lines[:most]:
+    shown = [
+        line
+        for number, line in enumerate(lines)
+        if number < most or any(words in line for words in says)
+    ]
+    for line in shown:
         yield f"{_MARGIN}{line if len(line) <= room else f'{line[: room - 1]}…'}"
-    if len(lines) > most:
-        yield f"{_MARGIN}… {len(lines) - most} lines more"
+    if len(lines) > len(shown):
+        yield f"{_MARGIN}… {len(lines) - len(shown)} lines more"
 
 
 def _say(text: str) -> None:
