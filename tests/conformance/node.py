@@ -50,6 +50,12 @@ class Node:
         modules = wheel / "node_modules" if windows else wheel / "lib" / "node_modules"
         # The wheel's own `npm` command does not find its files.
         self._npm = modules / "npm" / "bin" / "npm-cli.js"
+        self._environment = os.environ | {
+            # What npm starts looks for `node` on the path.
+            "PATH": f"{self._program.parent}{os.pathsep}{os.environ['PATH']}",
+            # Else the Inspector keeps a folder in the home of whoever runs this.
+            "MCP_STORAGE_DIR": str(PLACE / "storage"),
+        }
 
     def install(self) -> None:
         """Fetch the packages. None of their install scripts runs."""
@@ -73,8 +79,7 @@ class Node:
         return subprocess.run(
             [str(self._program), *arguments],
             cwd=PLACE,
-            # What npm starts looks for `node` on the path.
-            env=os.environ | {"PATH": f"{self._program.parent}{os.pathsep}{os.environ['PATH']}"},
+            env=self._environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",
