@@ -56,7 +56,8 @@ class Completed:
 class Source:
     """The list tool that knows the values of a kind.
 
-    `narrowing` are arguments that it can filter by; the first that is known is used. `searches` says that the vendor can look for text.
+    `narrowing` are arguments that it can filter by; the first that is known is used. `searches`
+    says that the vendor can look for text.
     """
 
     tool: str
@@ -102,8 +103,9 @@ _Key = tuple[str, ...]
 class Completions:
     """What there is to complete with, kept for a short while for each tenant and principal."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, clock: Callable[[], float] = anyio.current_time) -> None:
         self._catalog = catalog
+        self._clock = clock
         self._offered: dict[str, Callable[[Caller], Iterable[str]]] = {}
         self._kept: OrderedDict[_Key, tuple[float, Listed]] = OrderedDict()
 
@@ -178,7 +180,7 @@ class Completions:
         """
         rights = " ".join(sorted(caller.scopes))
         key = (caller.tenant.name, caller.principal, rights, kind, results.compact(narrowed))
-        now = anyio.current_time()
+        now = self._clock()
         kept = self._kept.get(key)
         if kept is not None and now - kept[0] < FRESH_SECONDS:
             return kept[1]

@@ -3,8 +3,7 @@
 import pytest
 from mcp import Client
 
-from answers import connected, facts
-from billing_mcp.config import from_environ
+from answers import facts
 from billing_mcp.server import BillingServer
 from recording import Recorder, Says, attach
 from resources.shelf import refused, text
@@ -104,11 +103,3 @@ async def test_an_id_with_every_kind_of_character_is_asked_for_as_it_is(
     shown = await text(client, "billing://accounts/a%20b%2F%C3%BC%3F")
     assert shown.startswith('# A (account "a b/ü?")\n')
     assert recorder.requests[0].target == "/togai/accounts/a%20b%2F%C3%BC%3F"
-
-
-async def test_a_live_vendor_is_named_as_what_it_is() -> None:
-    server = BillingServer(from_environ({"TOGAI_API_KEY": "key-1"}))
-    attach(server, Recorder(Says({"id": "a-1", "name": "A"})))
-    async with connected(server) as client:
-        shown = await text(client, "billing://accounts/a-1")
-    assert "- environment: live\n" in shown

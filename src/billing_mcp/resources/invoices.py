@@ -24,16 +24,11 @@ async def read(address: Address, reader: Reader) -> Content:
         row((quoted(used.get("description")), quoted(used.get("value")), quoted(used.get("id"))))
         for used in invoice.get("usageInfo") or ()
     ]
+    unit = quoted(currency or "no currency that the vendor names")
+    adding = f"Amounts are in {unit}; a line is the sum of those indented below it."
     sections = [
         Section(facts=_described(invoice, details, currency)),
-        Section(
-            "## Lines",
-            (
-                f"Amounts are in {quoted(currency or 'no currency that the vendor names')}; "
-                "a line is the sum of those indented below it.",
-            ),
-            rows=lines,
-        ),
+        Section("## Lines", (adding,), rows=lines),
     ]
     if usage:
         columns = ("usage meter", "units used", "id")
