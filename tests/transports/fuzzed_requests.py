@@ -250,6 +250,14 @@ def asks_before_it_sends(draw: Draw) -> Exchange:
     return Exchange(sent, ((200, Answer(message["id"])),))
 
 
+def spaces_around_the_values(draw: Draw) -> Exchange:
+    message, headers, body = around(draw)
+    spaced = [
+        (name, draw.one_of(f" {value}", f"{value} ", f"\t{value} \t")) for name, value in headers
+    ]
+    return Exchange(request(spaced, body), ((200, Answer(message["id"])),))
+
+
 def lying_method(draw: Draw) -> Exchange:
     message, headers, body = around(draw)
     truth = message["method"]
@@ -311,6 +319,7 @@ OVER_HTTP = (
     two_framings, broken_chunks, no_http, giant_header, another_type, type_written_differently,
     accepts_something_else, accepts_written_differently, foreign_host, no_host_or_two,
     foreign_origin, another_http_method, another_path, session_of_nobody, asks_before_it_sends,
+    spaces_around_the_values,
 )  # fmt: skip
 OVER_HTTP_OF_ERA = {
     "legacy": (
