@@ -33,7 +33,6 @@ from pydantic import AnyUrl
 
 from billing_mcp import __version__, scopes, stdio
 from billing_mcp.catalog import Catalog
-from billing_mcp.completions import Completions
 from billing_mcp.config import Settings
 from billing_mcp.instructions import instructions
 from billing_mcp.prompts import Prompts
@@ -55,8 +54,7 @@ class BillingServer(MCPServer[None]):
         self.tenants = {
             tenant.name: Tenant(tenant, settings, watcher) for tenant in settings.tenants
         }
-        self.completions = Completions(self.catalog)
-        self.resources = Resources(self.catalog, self.completions)
+        self.resources = Resources(self.catalog)
         self.prompts = Prompts(self.catalog)
         self._tools: dict[str, Tool] = {}
         super().__init__(
@@ -177,7 +175,7 @@ class BillingServer(MCPServer[None]):
         if kind is None:
             return None
         known = (context and context.arguments) or {}
-        found = await self.completions.values(kind, argument.value, self.caller(), known)
+        found = await self.resources.completions.values(kind, argument.value, self.caller(), known)
         return Completion(values=found.values, total=found.total, has_more=found.has_more)
 
 

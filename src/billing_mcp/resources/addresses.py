@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
 
-SCHEME = "billing://"
+from billing_mcp.resources import SCHEME
 
 _SHAPE = re.compile(
     r"billing://(?P<collection>[a-z-]{1,40})(?:/(?P<name>[^/?#]*))?(?:\?(?P<query>[^#]*))?",
