@@ -241,6 +241,9 @@ async def test_of_a_longer_list_the_vendor_is_asked_to_search(
     assert (found.total, found.has_more) == (None, True)
     assert len(recorder.requests) == 4
     assert "_search=name%20900" in recorder.requests[-1].target.replace("+", "%20")
+    metrics = [{"id": f"m-{n}", "name": "Nodes", "aggregationType": "SUM"} for n in range(3)]
+    attach(server, Recorder(Says(metrics)))
+    assert await values(completions, server, "billable-metric") == ["m-0", "m-1", "m-2"]
     # Nobody can search invoices, so what was not looked through is only said to be there.
     attach(server, Recorder(Says({"data": [{"id": "inv.1"}], "nextToken": "more"})))
     found = await completions.values("invoice", "inv", server.caller(), {})

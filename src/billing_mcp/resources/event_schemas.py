@@ -87,8 +87,10 @@ async def _meters(name: str, reader: Reader) -> Section:
         )
         for meter in page["data"]
     ]
-    told = [] if meters else ["None: its events are not billed by usage."]
+    told = []
     if page["hasMore"]:
         told.append(f"There may be more: {page.get('note') or _METERS + ' goes on.'}")
+    elif not meters:
+        told.append("None: its events are not billed by usage.")
     columns = ("usage meter", "name", "aggregation", "computation (JSONLogic)", "status")
     return Section(heading, told, columns, meters)
