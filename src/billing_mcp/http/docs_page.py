@@ -1,0 +1,287 @@
+"""The page at /v1/docs: the OpenAPI document for people, in one file that needs no network."""
+
+import base64
+import hashlib
+import html
+import json
+import shlex
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from billing_mcp.http.schema_rows import Row, rows
+from billing_mcp.results import compact
+
+# Replaced by the address that the page came from, where the browser runs the script.
+EXAMPLE_ORIGIN = "http://127.0.0.1:9080"
+
+
+def rendered(document: Mapping[str, Any]) -> tuple[str, str]:
+    """The page, and the Content-Security-Policy that lets it run its own script and no other."""
+    style, script = _asset("docs_page.css"), _asset("docs_page.js")
+    policy = "; ".join(
+        (
+            "default-src 'none'",
+            f"style-src '{_digest(style)}'",
+            f"script-src '{_digest(script)}'",
+            "connect-src 'self'",
+            "img-src data:",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+        )
+    )
+    groups = _by_group(document)
+    info = document["info"]
+    page = f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{_text(info["title"])} REST {_text(info["version"])}</title>
+<link rel="icon" href="data:,">
+<style>{style}</style>
+</head>
+<body>
+<a class="skip" href="#routes">Skip to the routes</a>
+<nav aria-label="Routes">
+<p class="brand">{_text(info["title"])} <span>REST {_text(info["version"])}</span></p>
+{"".join(_navigation(groups))}
+<p><a href="#problems">Problems</a></p>
+<p><a href="#schemas">Schemas</a></p>
+<p><a href="/v1/openapi.json">openapi.json</a></p>
+</nav>
+<main>
+<header>
+<h1>{_text(info["summary"])}</h1>
+{_paragraphs(info["description"])}
+<form id="token-form" class="token" hidden>
+<label for="token">Bearer token</label>
+<input id="token" type="password" autocomplete="off" spellcheck="false"
+ aria-describedby="token-note">
+<p id="token-note">Sent with what you try here, to this server only, and forgotten when the page is
+left. Leave it empty where none is needed.</p>
+</form>
+</header>
+<div id="routes">
+{"".join(_group(name, operations, document) for name, operations in groups.items())}
+</div>
+<section id="problems"><h2>Problems</h2>
+<p>Every failure is <code>application/problem+json</code>. Its <code>type</code> is one of these;
+<code>next</code> says what to do.</p>
+{_table(("status", "type", "what it means"), _problem_cells(document))}
+</section>
+<section id="schemas"><h2>Schemas</h2>
+{"".join(_schema(name, schema) for name, schema in document["components"]["schemas"].items())}
+</section>
+</main>
+<script>{script}</script>
+</body>
+</html>
+"""
+    return page, policy
+
+
+def _asset(name: str) -> str:
+    return resources.files("billing_mcp.http").joinpath(name).read_text(encoding="utf-8")
+
+
+def _digest(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode()}"
+
+
+Operation = tuple[str, str, Mapping[str, Any]]
+"""Method, path and the Operation Object."""
+
+
+def _by_group(document: Mapping[str, Any]) -> dict[str, list[Operation]]:
+    groups: dict[str, list[Operation]] = {tag["name"]: [] for tag in document["tags"]}
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            groups[operation["tags"][0]].append((method.upper(), path, operation))
+    return groups
+
+
+def _text(value: object) -> str:
+    return html.escape(str(value))
+
+
+def _paragraphs(text: str) -> str:
+    """Paragraphs of our own, in which `…` is code."""
+    made = []
+    for paragraph in text.split("\n\n"):
+        pieces = _text(paragraph).split("`")
+        marked = [f"<code>{piece}</code>" if i % 2 else piece for i, piece in enumerate(pieces)]
+        made.append(f"<p>{''.join(marked)}</p>")
+    return "\n".join(made)
+
+
+def _navigation(groups: Mapping[str, list[Operation]]) -> Iterator[str]:
+    for name, operations in groups.items():
+        links = "".join(
+            f'<li><a href="#{operation["operationId"]}">{_badge(method)}'
+            f"<span>{_text(operation['summary'])}</span></a></li>"
+            for method, _, operation in operations
+        )
+        yield f"<h2>{_text(name)}</h2><ul>{links}</ul>"
+
+
+def _badge(method: str) -> str:
+    return f'<b class="method {method.lower()}">{method}</b>'
+
+
+def _group(name: str, operations: list[Operation], document: Mapping[str, Any]) -> str:
+    made = "".join(_operation(operation, document) for operation in operations)
+    return f"<section><h2>{_text(name)}</h2>{made}</section>"
+
+
+def _operation(operation: Operation, document: Mapping[str, Any]) -> str:
+    method, path, facts = operation
+    body = facts.get("requestBody", {}).get("content", {}).get("application/json")
+    scope = facts["security"][0]["bearer"][0]
+    answer = facts["responses"]["200"]["content"]["application/json"]["schema"]
+    parts = [_paragraphs(facts["description"]), f"<p>Scope: <code>{_text(scope)}</code></p>"]
+    if facts["parameters"]:
+        cells = (_parameter(parameter) for parameter in facts["parameters"])
+        parts.append(f"<h4>Parameters</h4>{_table(('name', 'in', 'type', 'about'), cells)}")
+    if body:
+        parts.append(f"<h4>JSON body</h4>{_fields(body['schema'])}")
+    parts.append(f'<h4>Example</h4><pre class="curl"><code>{_text(_curl(operation))}</code></pre>')
+    parts.append(_form(operation, body))
+    parts.append(f"<details><summary>Answer 200</summary>{_fields(answer)}</details>")
+    parts.append(f"<p>Problems: {', '.join(_problem_links(facts, document))}</p>")
+    shown = _text(path).replace("{", "<i>{").replace("}", "}</i>")
+    return (
+        f'<details class="operation" id="{facts["operationId"]}"><summary>{_badge(method)}'
+        f"<code>{shown}</code><span>{_text(facts['summary'])}</span></summary>"
+        f'<div class="inside">{"".join(parts)}</div></details>'
+    )
+
+
+def _parameter(parameter: Mapping[str, Any]) -> tuple[str, ...]:
+    required = ' <em class="required">required</em>' if parameter["required"] else ""
+    (row,) = rows("", parameter["schema"])
+    about = parameter.get("description", "")
+    return (
+        f"<code>{_text(parameter['name'])}</code>{required}",
+        _text(parameter["in"]),
+        _kind(row),
+        _text(". ".join(part for part in (about, row.rules) if part)),
+    )
+
+
+def _fields(schema: Mapping[str, Any]) -> str:
+    cells = (
+        (
+            f"<code>{_text(row.name or '(the whole)')}</code>"
+            + (' <em class="required">required</em>' if row.required else ""),
+            _kind(row),
+            _text(". ".join(part for part in (row.about, row.rules) if part)),
+        )
+        for row in rows("", schema)
+    )
+    return _table(("field", "type", "about"), cells)
+
+
+def _kind(row: Row) -> str:
+    """The type of a field, each part of it that is a schema of the page a link there."""
+    return "".join(
+        f'<a href="#schema-{_text(part)}">{_text(part)}</a>' if is_schema else _text(part)
+        for part, is_schema in row.kind
+    )
+
+
+def _table(head: tuple[str, ...], body: Iterator[tuple[str, ...]]) -> str:
+    titles = "".join(f'<th scope="col">{title}</th>' for title in head)
+    lines = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>" for cells in body)
+    return (
+        f'<div class="wide"><table><thead><tr>{titles}</tr></thead>'
+        f"<tbody>{lines}</tbody></table></div>"
+    )
+
+
+def _schema(name: str, schema: Mapping[str, Any]) -> str:
+    return f'<h3 id="schema-{_text(name)}">{_text(name)}</h3>{_fields(schema)}'
+
+
+def _problem_cells(document: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    statuses = {
+        reference["$ref"].rsplit("/", 1)[-1]: status
+        for operations in document["paths"].values()
+        for operation in operations.values()
+        for status, reference in operation["responses"].items()
+        if "$ref" in reference
+    }
+    for name, response in document["components"]["responses"].items():
+        link = f'<a href="/v1/problems/{name}">{name}</a>'
+        yield statuses.get(name, "405"), link, _text(response["description"])
+
+
+def _problem_links(facts: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[str]:
+    for status, response in facts["responses"].items():
+        if "$ref" in response:
+            name = response["$ref"].rsplit("/", 1)[-1]
+            assert name in document["components"]["responses"]
+            yield f'<a href="/v1/problems/{name}">{status}&nbsp;{name}</a>'
+
+
+def _example_url(operation: Operation) -> str:
+    _, path, facts = operation
+    query = {}
+    for parameter in facts["parameters"]:
+        if parameter["in"] == "path":
+            value = quote(str(parameter["example"]), safe="")
+            path = path.replace(f"{{{parameter['name']}}}", value)
+        elif parameter["in"] == "query" and "example" in parameter:
+            query[parameter["name"]] = parameter["example"]
+    return f"{EXAMPLE_ORIGIN}{path}" + (f"?{urlencode(query)}" if query else "")
+
+
+def _curl(operation: Operation) -> str:
+    method, _, facts = operation
+    lines = [
+        f"curl {'' if method == 'GET' else f'-X {method} '}{shlex.quote(_example_url(operation))}"
+    ]
+    lines.append('-H "Authorization: Bearer $TOKEN"')
+    body = facts.get("requestBody", {}).get("content", {}).get("application/json")
+    if body and body["example"]:
+        lines.append("-H 'Content-Type: application/json'")
+        lines.append(f"-d {shlex.quote(compact(body['example']))}")
+    return " \\\n  ".join(lines)
+
+
+def _form(operation: Operation, body: Mapping[str, Any] | None) -> str:
+    """Hidden until the script is there, because it does nothing without."""
+    method, path, facts = operation
+    own = facts["operationId"]
+    inputs = []
+    for parameter in facts["parameters"]:
+        name = parameter["name"]
+        field = f"{own}-{name}"
+        value = _text(parameter.get("example", ""))
+        required = " required" if parameter["required"] else ""
+        inputs.append(
+            f'<label for="{field}">{_text(name)}</label><input id="{field}" autocomplete="off"'
+            f' data-in="{parameter["in"]}" data-name="{_text(name)}" value="{value}"{required}>'
+        )
+    if body:
+        example = json.dumps(body["example"], indent=2, ensure_ascii=False)
+        field = f"{own}-body"
+        inputs.append(
+            f'<label for="{field}">JSON body</label><textarea id="{field}" data-in="body"'
+            f' spellcheck="false" rows="{min(12, example.count(chr(10)) + 2)}">'
+            f"{_text(example)}</textarea>"
+        )
+    warning = (
+        '<p class="warning">This changes data, and real billing data where the environment is live.'
+        "</p>"
+        if facts["security"][0]["bearer"] != ["billing:read"]
+        else ""
+    )
+    return (
+        f'<form class="try" data-method="{method}" data-path="{_text(path)}" hidden>'
+        f"<h4>Try it</h4>{''.join(inputs)}{warning}<button>Send</button>"
+        f'<output aria-live="polite"></output></form>'
+    )
