@@ -78,7 +78,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     },
     "json_rpc": set(),
     "stdio": {"json_rpc"},
-    "logs": {"telemetry"},
+    "logs": {"config", "telemetry"},
     "http": {
         *CORE,
         "catalog",

@@ -3,14 +3,13 @@
 import argparse
 import gc
 import json
-import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-from billing_mcp import __version__
+from billing_mcp import __version__, logs
 from billing_mcp.config import VARIABLES, Settings, from_environ
 from billing_mcp.credentials import SettingsError
 
@@ -57,11 +56,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parser().parse_args(list(_spelled_out(arguments)))
     try:
         settings = from_environ(os.environ, _flags(options))
-        logging.basicConfig(
-            level=settings.log_level,
-            stream=sys.stderr,
-            format="%(levelname)s %(name)s: %(message)s",
-        )
+        logs.configure(settings)
         code = _run(options, settings)
         sys.stdout.flush()
     except BrokenPipeError:

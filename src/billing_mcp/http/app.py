@@ -1,37 +1,41 @@
-"""Streamable HTTP: MCP at /mcp, stateless, on loopback until callers can be told apart."""
+"""The HTTP app: MCP at /mcp, stateless, what stands before it, and what its keepers ask."""
 
-import socket
+import time
 from collections.abc import Callable
 
-import uvicorn
-from mcp.server.transport_security import RequestBodyLimitMiddleware, TransportSecuritySettings
+from mcp.server.transport_security import RequestBodyLimitMiddleware
 from starlette.applications import Starlette
 
 from billing_mcp.config import Settings, hosting_trouble
 from billing_mcp.credentials import SettingsError
+from billing_mcp.http import health, serving
+from billing_mcp.http.access import Access
 from billing_mcp.http.front import Front
+from billing_mcp.http.hosts import Hosts, security_of
+from billing_mcp.http.metrics import Metrics
+from billing_mcp.http.patience import BodyDeadline
+from billing_mcp.http.rate_limit import RateLimit, RestRateLimit
+from billing_mcp.logs import CallLog
 from billing_mcp.server import BillingServer
+from billing_mcp.telemetry import Several
 
 PATH = "/mcp"
 
 # A body larger than this is refused with 413 before it is read.
 BODY_LIMIT_BYTES = 4 * 1024 * 1024
-_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
-def app(settings: Settings, server: BillingServer | None = None) -> Starlette:
-    """The ASGI app. Foreign `Host` and `Origin` values are refused (421 and 403)."""
-    security = TransportSecuritySettings(
-        allowed_hosts=[
-            *(name for host in _LOOPBACK for name in (host, f"{host}:*")),
-            *settings.allowed_hosts,
-        ],
-        allowed_origins=[
-            *(f"http://{host}{port}" for host in _LOOPBACK for port in ("", ":*")),
-            *settings.allowed_origins,
-        ],
-    )
-    application = (server or BillingServer(settings)).streamable_http_app(
+def app(
+    settings: Settings,
+    server: BillingServer | None = None,
+    metrics: Metrics | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Starlette:
+    """The ASGI app. A server that is given tells `metrics` of its calls if it was made to."""
+    metrics = metrics or Metrics()
+    server = server or BillingServer(settings, Several((metrics, CallLog())))
+    security = security_of(settings)
+    application = server.streamable_http_app(
         streamable_http_path=PATH,
         # Stateless, so that any replica answers any request. JSON is one write per answer; SSE
         # carries progress as well and costs a third of the throughput.
@@ -40,9 +44,16 @@ def app(settings: Settings, server: BillingServer | None = None) -> Starlette:
         max_request_body_size=BODY_LIMIT_BYTES,
         transport_security=security,
     )
-    application.add_middleware(Front, path=PATH, security=security)
-    # The last one added is the first one asked.
+    application.router.routes.extend(health.routes(metrics, health.Readiness(server, clock)))
+    limit = RateLimit(server, metrics, clock)
+    # The last one added is the first one asked: who may ask at all is settled before a body is
+    # kept in memory, and what the body is before it counts as a call.
+    application.add_middleware(Front, path=PATH, limit=limit.of_message)
+    application.add_middleware(RestRateLimit, limit=limit)
     application.add_middleware(RequestBodyLimitMiddleware, max_body_size=BODY_LIMIT_BYTES)
+    application.add_middleware(BodyDeadline)
+    application.add_middleware(Hosts, security=security)
+    application.add_middleware(Access, metrics=metrics)
     return application
 
 
@@ -51,24 +62,13 @@ def serve(settings: Settings, ready: Callable[[str], None] | None = None) -> Non
 
     Raises `SettingsError` for an address that others can reach, or a port that is taken.
     """
-    host, port = settings.http_host, settings.http_port
     if (trouble := hosting_trouble(settings)) is not None:
         raise SettingsError(trouble)
-    served = uvicorn.Server(
-        uvicorn.Config(
-            app(settings),
-            log_level=settings.log_level.lower(),
-            access_log=False,
-            timeout_graceful_shutdown=settings.upstream_timeout,
-        )
-    )
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        listener = socket.create_server((host.strip("[]"), port), family=family)
-    except OSError as error:
-        raise SettingsError(f"Port {port} of {host} cannot be opened: {error}.") from error
-    with listener:
+    host = settings.http_host.strip("[]")
+    shown = f"[{host}]" if ":" in host else host
+
+    def opened(port: int) -> None:
         if ready is not None:
-            shown = f"[{host.strip('[]')}]" if family == socket.AF_INET6 else host
-            ready(f"http://{shown}:{listener.getsockname()[1]}{PATH}")
-        served.run(sockets=[listener])
+            ready(f"http://{shown}:{port}{PATH}")
+
+    serving.serve(app(settings), settings, opened)

@@ -1,6 +1,7 @@
 """What a request to the MCP endpoint passes before the SDK reads it, the same in both eras."""
 
-from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
+from collections.abc import Callable
+
 from mcp.types import (
     HEADER_MISMATCH,
     PROTOCOL_VERSION_META_KEY,
@@ -15,6 +16,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from billing_mcp.json_rpc import NotAMessageError, message_in
 
+Limit = Callable[[Request, JSONRPCMessage], Response | None]
+"""The answer to a message that is one too many; None to all others."""
+
 
 class Front:
     """Refuses what the SDK would answer differently in each era, or would take.
@@ -23,25 +27,34 @@ class Front:
     size of bodies leaves it.
     """
 
-    def __init__(self, app: ASGIApp, path: str, security: TransportSecuritySettings) -> None:
+    def __init__(self, app: ASGIApp, path: str, limit: Limit) -> None:
         self._app = app
         self._path = path
-        self._security = TransportSecurityMiddleware(security)
+        self._limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] != self._path:
             await self._app(scope, receive, send)
             return
-        # Spaces around a value are no part of it (RFC 9110, 5.5); httptools leaves those behind it.
-        trimmed = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
-        scope = {**scope, "headers": trimmed}
         request = Request(scope)
-        refused = await self._security.validate_request(request) or _refusal(request)
+        refused = _refusal(request)
         body = await receive()
         if body["type"] != "http.request" or body["more_body"]:
             return  # whoever asked has gone before the end of the question
-        refused = refused or _fault(request, body["body"])
+        refused = refused or self._refused_body(request, body["body"])
         await (refused or self._app)(scope, _again(body, receive), send)
+
+    def _refused_body(self, request: Request, body: bytes) -> Response | None:
+        try:
+            message = message_in(body)
+            answer = _contradiction(request, message)
+        except NotAMessageError as error:
+            answer = error.answer
+        else:
+            if answer is None:
+                return self._limit(request, message)
+        text = answer.model_dump_json(exclude_unset=True)
+        return Response(text, 400, media_type="application/json")
 
 
 def _refusal(request: Request) -> Response | None:
@@ -57,17 +70,6 @@ def _refusal(request: Request) -> Response | None:
     if kind != "application/json":
         return PlainTextResponse("Unsupported Media Type: send application/json", 415)
     return None
-
-
-def _fault(request: Request, body: bytes) -> Response | None:
-    try:
-        answer = _contradiction(request, message_in(body))
-    except NotAMessageError as error:
-        answer = error.answer
-    if answer is None:
-        return None
-    text = answer.model_dump_json(exclude_unset=True)
-    return Response(text, 400, media_type="application/json")
 
 
 def _contradiction(request: Request, message: JSONRPCMessage) -> JSONRPCError | None:

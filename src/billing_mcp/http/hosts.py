@@ -1,0 +1,65 @@
+"""For which names, and for pages of which sites, this server answers."""
+
+from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from billing_mcp.config import Settings
+from billing_mcp.errors import one_line
+
+# Probes come by the address of the machine, and learn nothing that others may not.
+OPEN_PATHS = frozenset({"/healthz", "/readyz"})
+
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+
+def security_of(settings: Settings) -> TransportSecuritySettings:
+    """Loopback by any name and port, and what the settings add."""
+    return TransportSecuritySettings(
+        allowed_hosts=[
+            *(name for host in _LOOPBACK for name in (host, f"{host}:*")),
+            *settings.allowed_hosts,
+        ],
+        allowed_origins=[
+            *(f"http://{host}{port}" for host in _LOOPBACK for port in ("", ":*")),
+            *settings.allowed_origins,
+        ],
+    )
+
+
+class Hosts:
+    """Refuses a foreign `Host` (421) and `Origin` (403), and says which setting would allow it.
+
+    Otherwise a page anywhere could have a browser ask a server that only its own machine reaches.
+    """
+
+    def __init__(self, app: ASGIApp, security: TransportSecuritySettings) -> None:
+        self._app = app
+        self._security = TransportSecurityMiddleware(security)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in OPEN_PATHS:
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        refused = await self._security.validate_request(request)
+        app = self._app if refused is None else _explained(request, refused.status_code)
+        await app(scope, receive, send)
+
+
+def _explained(request: Request, status: int) -> Response:
+    header, setting = {
+        421: ("host", "BILLING_MCP_ALLOWED_HOSTS"),
+        403: ("origin", "BILLING_MCP_ALLOWED_ORIGINS"),
+    }[status]
+    given = one_line(request.headers.get(header, ""), 100)
+    if not given:
+        return PlainTextResponse(
+            f"A request without {header.capitalize()} is not served.\n", status
+        )
+    return PlainTextResponse(
+        f"{header.capitalize()} {given} is not served here. "
+        f"Whoever runs this server can add it to {setting}.\n",
+        status,
+    )
