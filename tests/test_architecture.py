@@ -92,13 +92,23 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "tools",
     },
     "doctor": {"catalog", "config", "credentials", "tenants"},
+    "guard": {
+        "config",
+        "credentials",
+        "declarations",
+        "errors",
+        "guard",
+        "money",
+        "results",
+        "tenants",
+    },
     "rating": {"money", "rating"},
     "sandbox": {"money", "rating", "sandbox"},
 }
 # The command line starts everything, so it may import everything; the demo is a client of all.
 FREE = {"cli", "demo", "__main__"}
 # Where a float could become an amount: everything below the transport's own waiting.
-EXACT = ("money", "tools", "sandbox", "params", "results", "wire", "rating")
+EXACT = ("money", "tools", "sandbox", "params", "results", "wire", "rating", "guard")
 READS_ENVIRONMENT = {"cli"}
 
 
