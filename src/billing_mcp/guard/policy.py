@@ -1,0 +1,162 @@
+"""Which writes may run, and what the others need first: a plan, one or two people, or another day.
+
+Everything here is pure. The time, what was spent today and what is known of a call are given; no
+clock is read and no store is asked. Of several rules that speak of a call the strictest decides,
+so neither their order nor a rule that a caller adds can ever permit more.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+
+from billing_mcp.errors import one_line
+from billing_mcp.guard import policy_file
+from billing_mcp.guard.policy_file import BUILT_IN, Ceilings, Rules, Span, Verdict
+from billing_mcp.guard.policy_rules import (
+    Amount,
+    Ask,
+    Ceiling,
+    Finding,
+    Table,
+    day_ceilings,
+    day_of,
+    of_tool,
+    of_write,
+)
+
+__all__ = ["Amount", "Ask", "Ceiling", "Decision", "Finding", "Policy", "Verdict", "day_of"]
+
+BUILT_IN_PLACE = "built-in"
+EVERYONE_PLACE = "everyone"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a call needs, and which rule says so.
+
+    `reasons` are all rules that ask for as much as `verdict`. `ceilings` are those of the day, of
+    every strictness. `shadowed` is what rules in shadow mode would have decided, if that is more.
+    """
+
+    verdict: Verdict
+    place: str
+    sentence: str
+    reasons: tuple[Finding, ...]
+    ceilings: tuple[Ceiling, ...]
+    shadowed: Finding | None
+    policy: str
+
+    def permits(self, given: Verdict) -> bool:
+        """Whether a call may run for which this much was given: a plan, or approvals of one."""
+        return self.verdict <= given and self.verdict is not Verdict.REFUSED
+
+    def to_reserve(self, given: Verdict) -> tuple[Ceiling, ...]:
+        """The ceilings that still hold for it: not those beyond which just that much is needed."""
+        return tuple(ceiling for ceiling in self.ceilings if ceiling.beyond > given)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The rules of a file, or those that hold without one."""
+
+    source: str
+    fingerprint: str
+    content: policy_file.File
+    tighter: tuple[Table, ...] = field(default=())
+
+    @classmethod
+    def default(cls) -> "Policy":
+        return cls(BUILT_IN_PLACE, BUILT_IN_PLACE, policy_file.File())
+
+    @classmethod
+    def read(cls, path: Path) -> "Policy":
+        """The policy of a file. Raises `SettingsError` naming each place that is wrong."""
+        content, fingerprint = policy_file.read(path)
+        return cls(str(path), fingerprint, content)
+
+    def tightened(self, rules: Rules, place: str) -> "Policy":
+        """This policy and further rules, which can only ask for more (shadow or not)."""
+        return replace(self, tighter=(*self.tighter, (place, rules)))
+
+    def permits(self, role: str | None, tool: str, *, reads: bool) -> bool:
+        """Whether a role may have a tool at all, for listing it; a write may still be refused."""
+        tables = self._tables(role, shadowed=False)
+        found = [*self._of_role(role, reads=reads, shadowed=False), *of_tool(tables, tool, reads)]
+        return all(finding.verdict is not Verdict.REFUSED for finding in found)
+
+    def decide(self, ask: Ask) -> Decision:
+        """What the strictest rule says of a call."""
+        found = self._findings(ask, shadowed=False)
+        strictest = max(found)
+        shadowed = max(self._findings(ask, shadowed=True)) if self._has_shadow else strictest
+        return Decision(
+            strictest.verdict,
+            strictest.place,
+            strictest.sentence,
+            tuple(sorted({one for one in found if one.verdict == strictest.verdict})),
+            () if ask.reads else tuple(day_ceilings(self._tables(ask.role, shadowed=False), ask)),
+            shadowed if shadowed.verdict > strictest.verdict else None,
+            self.fingerprint,
+        )
+
+    @property
+    def _has_shadow(self) -> bool:
+        content = self.content
+        tables = (content.everyone, *content.roles.values())
+        return content.shadow or any(rules.shadow for rules in tables)
+
+    def _findings(self, ask: Ask, *, shadowed: bool) -> list[Finding]:
+        """What every rule says; with `shadowed`, as if no rule were in shadow mode."""
+        tables = self._tables(ask.role, shadowed=shadowed)
+        found = [
+            *self._of_role(ask.role, reads=ask.reads, shadowed=shadowed),
+            *of_tool(tables, ask.tool, ask.reads),
+        ]
+        if ask.reads:
+            return [*found, Finding(Verdict.ALLOWED, "Reads are free.", f"{BUILT_IN_PLACE}.reads")]
+        if ask.amount is None:
+            free = "A write without an amount that destroys nothing may run."
+            found.append(Finding(Verdict.ALLOWED, free, f"{BUILT_IN_PLACE}.writes"))
+        for place, rules in tables:
+            found += of_write(place, rules, ask)
+        return found
+
+    def _tables(self, role: str | None, *, shadowed: bool) -> list[Table]:
+        """The tables that speak of a role, with what is built in where none of the file's does."""
+        content = self.content
+        tables = [(EVERYONE_PLACE, content.everyone)]
+        if role is not None and role in content.roles:
+            tables.append((f"roles.{role}", content.roles[role]))
+        followed = [
+            (place, rules)
+            for place, rules in tables
+            if shadowed or not (content.shadow or rules.shadow)
+        ]
+        return [*followed, (BUILT_IN_PLACE, _unsaid(followed)), *self.tighter]
+
+    def _of_role(self, role: str | None, *, reads: bool, shadowed: bool) -> Iterator[Finding]:
+        roles = self.content.roles
+        if roles and role not in roles and not reads and (shadowed or not self.content.shadow):
+            who = "A caller without a role" if role is None else f'Role "{one_line(role, 60)}"'
+            yield Finding(
+                Verdict.REFUSED,
+                f"{who} may only read: the policy has rules for {', '.join(sorted(roles))}.",
+                "roles",
+            )
+
+
+def _unsaid(tables: Sequence[Table]) -> Rules:
+    """What is built in of the settings that none of these tables has."""
+
+    def left(span: Span) -> dict[str, Decimal] | None:
+        said = any(rules.without_approval.of(span) is not None for _, rules in tables)
+        return None if said else BUILT_IN.without_approval.of(span)
+
+    said = any(rules.destructive is not None for _, rules in tables)
+    return Rules(
+        destructive=None if said else BUILT_IN.destructive,
+        without_approval=Ceilings(
+            per_call=left("per_call"), per_customer_day=left("per_customer_day")
+        ),
+    )
