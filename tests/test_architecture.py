@@ -101,6 +101,8 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "money",
         "results",
         "tenants",
+        "tools",
+        "validation",
     },
     "rating": {"money", "rating"},
     "sandbox": {"money", "rating", "sandbox"},

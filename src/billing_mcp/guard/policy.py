@@ -9,14 +9,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Literal
 
 from billing_mcp.errors import one_line
 from billing_mcp.guard import policy_file
+from billing_mcp.guard.operations import Ceiling, Spend
 from billing_mcp.guard.policy_file import BUILT_IN, Ceilings, Rules, Span, Verdict
 from billing_mcp.guard.policy_rules import (
     Amount,
     Ask,
-    Ceiling,
+    DayCeiling,
+    DaySpan,
     Finding,
     Table,
     day_ceilings,
@@ -25,10 +28,14 @@ from billing_mcp.guard.policy_rules import (
     of_write,
 )
 
-__all__ = ["Amount", "Ask", "Ceiling", "Decision", "Finding", "Policy", "Verdict", "day_of"]
+__all__ = ["Amount", "Ask", "DayCeiling", "Decision", "Finding", "Policy", "Verdict", "day_of"]
 
 BUILT_IN_PLACE = "built-in"
 EVERYONE_PLACE = "everyone"
+_PER: dict[DaySpan, Literal["customer", "role"]] = {
+    "per_customer_day": "customer",
+    "per_role_day": "role",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +43,15 @@ class Decision:
     """What a call needs, and which rule says so.
 
     `reasons` are all rules that ask for as much as `verdict`. `ceilings` are those of the day, of
-    every strictness. `shadowed` is what rules in shadow mode would have decided, if that is more.
+    every strictness. `shadowed` is what would have been decided, were no rule in shadow
+    mode, if that is more.
     """
 
     verdict: Verdict
     place: str
     sentence: str
     reasons: tuple[Finding, ...]
-    ceilings: tuple[Ceiling, ...]
+    ceilings: tuple[DayCeiling, ...]
     shadowed: Finding | None
     policy: str
 
@@ -51,9 +59,36 @@ class Decision:
         """Whether a call may run for which this much was given: a plan, or approvals of one."""
         return self.verdict <= given and self.verdict is not Verdict.REFUSED
 
-    def to_reserve(self, given: Verdict) -> tuple[Ceiling, ...]:
-        """The ceilings that still hold for it: not those beyond which just that much is needed."""
-        return tuple(ceiling for ceiling in self.ceilings if ceiling.beyond > given)
+    def spend(self, ask: Ask, given: Verdict) -> Spend | None:
+        """What the ledger reserves for it; None when it moves no money, or an unknown currency.
+
+        Of the ceilings those are left out beyond which a call needs just what was given.
+        """
+        amount = ask.amount
+        if amount is None or amount.currency is None:
+            return None
+        return Spend(
+            amount.value,
+            amount.currency.upper(),
+            day_of(ask.now),
+            ask.role or "",
+            amount.customer,
+            tuple(
+                Ceiling(_PER[ceiling.span], ceiling.limit, ceiling.place)
+                for ceiling in self.ceilings
+                if ceiling.beyond > given
+            ),
+        )
+
+    def exceeded(self, rule: str) -> Finding:
+        """What a call needs after all that the ledger found above the ceiling of this rule.
+
+        Another call of the same day was faster. Raises `KeyError` for a rule of another decision.
+        """
+        for ceiling in self.ceilings:
+            if ceiling.place == rule:
+                return Finding(ceiling.beyond, ceiling.sentence, ceiling.place)
+        raise KeyError(rule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +122,18 @@ class Policy:
 
     def decide(self, ask: Ask) -> Decision:
         """What the strictest rule says of a call."""
-        found = self._findings(ask, shadowed=False)
-        strictest = max(found)
-        shadowed = max(self._findings(ask, shadowed=True)) if self._has_shadow else strictest
+        tables = self._tables(ask.role, shadowed=False)
+        found = self._findings(tables, ask, shadowed=False)
+        strictest = shadowed = max(found)
+        if self._has_shadow:
+            every = self._tables(ask.role, shadowed=True)
+            shadowed = max(self._findings(every, ask, shadowed=True))
         return Decision(
             strictest.verdict,
             strictest.place,
             strictest.sentence,
             tuple(sorted({one for one in found if one.verdict == strictest.verdict})),
-            () if ask.reads else tuple(day_ceilings(self._tables(ask.role, shadowed=False), ask)),
+            () if ask.reads else tuple(day_ceilings(tables, ask)),
             shadowed if shadowed.verdict > strictest.verdict else None,
             self.fingerprint,
         )
@@ -106,9 +144,8 @@ class Policy:
         tables = (content.everyone, *content.roles.values())
         return content.shadow or any(rules.shadow for rules in tables)
 
-    def _findings(self, ask: Ask, *, shadowed: bool) -> list[Finding]:
-        """What every rule says; with `shadowed`, as if no rule were in shadow mode."""
-        tables = self._tables(ask.role, shadowed=shadowed)
+    def _findings(self, tables: Sequence[Table], ask: Ask, *, shadowed: bool) -> list[Finding]:
+        """What every rule of these tables says, from those that permit to those that refuse."""
         found = [
             *self._of_role(ask.role, reads=ask.reads, shadowed=shadowed),
             *of_tool(tables, ask.tool, ask.reads),

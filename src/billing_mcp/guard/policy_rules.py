@@ -96,7 +96,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Ceiling:
+class DayCeiling:
     """A day's ceiling that the ledger has to hold while calls race: sum + amount ≤ limit.
 
     `beyond` is what a call needs that would go above it.
@@ -226,7 +226,7 @@ def _compared(
     return Finding(Verdict.ALLOWED, f"{shown} is within {named}.", f"{place}.{key}")
 
 
-def day_ceilings(tables: Sequence[Table], ask: Ask) -> Iterator[Ceiling]:
+def day_ceilings(tables: Sequence[Table], ask: Ask) -> Iterator[DayCeiling]:
     """The ceilings that other calls of the day count towards; none where none can be held."""
     if ask.amount is None or ask.amount.currency is None:
         return
@@ -240,7 +240,7 @@ def day_ceilings(tables: Sequence[Table], ask: Ask) -> Iterator[Ceiling]:
                 nobody = span == "per_customer_day" and ask.amount.customer is None
                 if key in limits and not nobody:
                     where = f"{place}.{group}.{span}.{key}"
-                    yield Ceiling(span, currency, limits[key], beyond, where)
+                    yield DayCeiling(span, currency, limits[key], beyond, where)
 
 
 _NEEDS = {
