@@ -195,7 +195,7 @@ class Rules(_Closed):
     # Above these a call needs a plan and a person; above `ceilings` it is refused.
     without_approval: Ceilings = Ceilings()
     ceilings: Ceilings = Ceilings()
-    freeze: Annotated[tuple[Freeze, ...], BeforeValidator(_listed)] = ()
+    freeze: list[Freeze] = []
     # These rules are not followed; what they would have decided is told.
     shadow: bool = False
 
@@ -269,6 +269,7 @@ def _mistake(model: type[BaseModel], mistake: ErrorDetails) -> str:
         "bool_type": "true or false, without quotes",
         "date_type": "a day such as 2026-12-24, without quotes",
         "int_type": "a whole number, without quotes",
+        "list_type": "a list of tables, each begun with [[…]]",
         "tuple_type": 'a list such as ["first", "second"]',
         "dict_type": 'a table such as { USD = "100" }',
         "model_type": "a table of its own",
