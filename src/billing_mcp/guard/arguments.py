@@ -105,6 +105,17 @@ def storable(text: str) -> str:
     return text
 
 
+def storable_json(value: Any) -> Any:
+    """JSON values whose texts, names included, every database keeps; numbers as they are."""
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, Mapping):
+        return {storable(str(name)): storable_json(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [storable_json(item) for item in value]
+    return value
+
+
 _EMAIL = re.compile(r"[^\s@<>\"',;:]+@[^\s@<>\"',;:]+")
 _SECRET_NAMES = re.compile(
     r"(pass(word|phrase)?|secret|(api|private|access)_?key|authori[sz]ation|credentials?"

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from decimal import Decimal
+from datetime import date, datetime
+from decimal import Context, Decimal, Inexact
 from enum import StrEnum
 from typing import Any, Literal, Self
 from uuid import UUID
@@ -35,6 +35,13 @@ OF_A_PLAN = frozenset({State.PLANNED, State.APPROVED, State.DENIED, State.EXPIRE
 # Begun, and what became of it is not yet known.
 OPEN = frozenset({State.CLAIMED, State.SENT, State.UNKNOWN})
 DECIDED = frozenset({State.COMMITTED, State.PARTIAL, State.REJECTED})
+
+# Wider than any two amounts; were it not, adding them is an error and never a rounding.
+_EXACT = Context(prec=4096, traps=[Inexact])
+
+
+def added(one: Decimal, other: Decimal) -> Decimal:
+    return _EXACT.add(one, other)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -212,10 +219,14 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What a write came to. `outcome` is what a replay answers with: JSON values and Decimals."""
+    """What a write came to. `outcome` is what a replay answers with: JSON values and Decimals.
+
+    `summary` is for the audit, which outlives the outcome: what happened, without personal data.
+    """
 
     state: State
     outcome: Any = None
+    summary: str | None = None
     vendor_request_ids: tuple[str, ...] = ()
     retryable: bool = False
 
