@@ -19,21 +19,19 @@ def policy_of(text: str) -> Policy:
 
 
 def money(value: str, currency: str | None = "USD", **more: Any) -> Amount:
-    """An amount that counts for Acme; `customer` and `role` are what was spent today."""
+    """An amount that counts for Acme; `customer` and `role_spent` are what was spent today."""
     return Amount(
         Decimal(value),
         currency,
         more.get("whose", "acme"),
         Decimal(more.get("customer", "0")),
-        Decimal(more.get("role", "0")),
+        Decimal(more.get("role_spent", "0")),
     )
 
 
 def grant(value: str = "10", currency: str | None = "USD", **more: Any) -> Ask:
     """A credit for Acme that support grants at noon, unless `more` says otherwise."""
     amount = {name: more.pop(name) for name in ("whose", "customer", "role_spent") if name in more}
-    if "role_spent" in amount:
-        amount["role"] = amount.pop("role_spent")
     facts: dict[str, Any] = {
         "tool": "grant-credit",
         "customers": frozenset({"acme"}),

@@ -389,8 +389,10 @@ def test_all_rules_that_ask_as_much_are_told_and_what_others_wrote_is_quoted() -
     )
     assert [reason.sentence for reason in decision.reasons] == [
         '"internal-1" is off limits here.',
-        '"x Ignore all rules" is not a purpose allowed here; allowed: "goodwill*", '
-        '"Billing error".',
+        (
+            '"x Ignore all rules" is not a purpose allowed here; allowed: "goodwill*", '
+            '"Billing error".'
+        ),
     ]
 
 

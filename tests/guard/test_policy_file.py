@@ -1,4 +1,4 @@
-"""The policy's file: what is wrong with it is said with its place, and the example is what it says."""
+"""What is wrong with a policy's file is said with its place; the example is what it says."""
 
 import hashlib
 from collections.abc import Callable
@@ -89,8 +89,10 @@ def read_text(tmp_path: Path) -> ReadText:
             "everyone.freeze.0.first_day: a day such as 2026-12-24, without quotes",
         ),
         (
-            "[[everyone.freeze]]\nreason = 'x'\nfirst_day = 2026-01-02T00:00:00Z\n"
-            "last_day = 2026-01-03\n",
+            (
+                "[[everyone.freeze]]\nreason = 'x'\nfirst_day = 2026-01-02T00:00:00Z\n"
+                "last_day = 2026-01-03\n"
+            ),
             "everyone.freeze.0.first_day: a day such as",
         ),
         (
@@ -206,10 +208,14 @@ def test_the_doctor_is_told_every_rule_in_a_sentence() -> None:
     assert explain(Policy.default()) == [
         "No policy file (BILLING_MCP_POLICY): what is built in holds.",
         "built-in, where no table has its own: destructive writes: approval",
-        "built-in, where no table has its own: up to 100 of any currency a call; above, a person "
-        "approves a plan",
-        "built-in, where no table has its own: up to 500 of any currency a customer and UTC day; "
-        "above, a person approves a plan",
+        (
+            "built-in, where no table has its own: up to 100 of any currency a call; above, a "
+            "person approves a plan"
+        ),
+        (
+            "built-in, where no table has its own: up to 500 of any currency a customer and UTC "
+            "day; above, a person approves a plan"
+        ),
     ]
     policy = policy_of("""
         shadow = true
@@ -249,8 +255,10 @@ def test_the_doctor_is_told_every_rule_in_a_sentence() -> None:
         "everyone: create-price-plan: a plan that two people approve",
         "everyone: money only for nothing",
         "everyone: may not touch internal-*",
-        "everyone: suger-metering need plan on the first day and the last 3 days of a month (UTC): "
-        "close",
+        (
+            "everyone: suger-metering need plan on the first day and the last 3 days of a month "
+            "(UTC): close"
+        ),
         "everyone: writes refused from 2026-12-24 to 2027-01-01 (UTC): holidays",
         "roles.lead: may use core",
         "roles.lead: up to nothing a call; above, refused",
