@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Literal, Self
 from uuid import UUID
 
-from billing_mcp.guard.arguments import fingerprint, minimised
+from billing_mcp.guard.arguments import fingerprint, minimised, storable
 
 
 class State(StrEnum):
@@ -144,6 +144,10 @@ class NewOperation:
     purpose: str | None = None
     rule: str | None = None
     spend: Spend | None = None
+
+    def __post_init__(self) -> None:
+        # What is compared with a row has to be spelt as the row spells it.
+        object.__setattr__(self, "principal", storable(self.principal))
 
     @classmethod
     def of(

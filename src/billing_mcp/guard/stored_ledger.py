@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import Literal, TypeVar
 
 from billing_mcp.guard import transactions, transitions
+from billing_mcp.guard.arguments import storable
 from billing_mcp.guard.ledger import (
     ClaimAnswer,
     Head,
@@ -122,7 +123,7 @@ class StoredLedger(Ledger):
         return await self._move(new.key, decide, new.spend)
 
     async def approve(self, key: Key, by: str) -> Planned | PlanRefused:
-        return await self._move(key, partial(transitions.approve, by=by))
+        return await self._move(key, partial(transitions.approve, by=storable(by)))
 
     async def deny(self, key: Key, by: str, why: str) -> Planned | PlanRefused:
         return await self._move(key, partial(transitions.deny, by=by, why=why))
