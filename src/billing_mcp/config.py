@@ -2,11 +2,14 @@
 
 import difflib
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
+
+from pydantic import SecretStr
 
 from billing_mcp.credentials import (
     SettingsError,
@@ -39,6 +42,7 @@ class Variable:
         "level",
         "url",
         "algorithms",
+        "ledger",
     ] = "text"
     minimum: int = 0
     maximum: int = 0
@@ -83,6 +87,13 @@ VARIABLES = (
         0,
         1_000_000,
     ),
+    Variable(
+        "LEDGER_URL",
+        "where the ledger of writes is: a file, or a `postgresql://` URL",
+        "a file in your data folder",
+        "ledger",
+    ),
+    Variable("LEDGER_RETENTION", "days it keeps what was written", "400", "integer", 1, 36_500),
     Variable("LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR; logs go to stderr", "WARNING", "level"),
     Variable(
         "UPSTREAM_CONCURRENCY", "vendor requests at once, per vendor", "128", "integer", 1, 1000
@@ -117,6 +128,9 @@ class Settings:
     api_keys: Path | None = None
     tenants_file: Path | None = None
     rate_limit: int = 600
+    ledger_url: SecretStr | None = None
+    ledger_retention: int = 400
+    data_folder: Path = field(default_factory=lambda: _data_folder({}))
     log_level: str = "WARNING"
     upstream_concurrency: int = 128
     upstream_timeout: int = 25
@@ -167,7 +181,19 @@ def from_environ(environ: Mapping[str, str], flags: Mapping[str, str] | None = N
         tenants = tenants_file.read(path, environ)
     else:
         tenants = (_default_tenant(environ),)
-    return Settings(tenants=tenants, origins=origins, **values)
+    folder = _data_folder(environ)
+    return Settings(tenants=tenants, origins=origins, data_folder=folder, **values)
+
+
+def _data_folder(environ: Mapping[str, str]) -> Path:
+    """Where this user's programs keep their data."""
+    if sys.platform == "win32":
+        base = environ.get("LOCALAPPDATA") or "~/AppData/Local"
+    elif sys.platform == "darwin":
+        base = "~/Library/Application Support"
+    else:
+        base = environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(base).expanduser() / "billing-mcp"
 
 
 def hosting_trouble(settings: Settings) -> str | None:
@@ -245,6 +271,7 @@ def _parse(variable: Variable, text: str, source: str) -> Any:
         "time": lambda: _time(text),
         "url": lambda: _url(source, text),
         "algorithms": lambda: _algorithms(text),
+        "ledger": lambda: _ledger(source, text),
     }
     try:
         return parsers[variable.kind]()
@@ -268,6 +295,17 @@ def _url(source: str, text: str) -> str:
     """A URL as it is written, which for an issuer is part of its name."""
     base_url(source, text)
     return text
+
+
+def _ledger(source: str, text: str) -> SecretStr:
+    """Where a ledger is. Not shown when it is wrong, because it may hold a password."""
+    scheme = re.match(r"([a-z][a-z0-9+.-]+):", text)
+    if scheme is not None and scheme[1] not in ("sqlite", "postgresql", "postgres"):
+        raise SettingsError(
+            f"{source} begins with {scheme[1]}:, and a ledger is a file, sqlite:FILE or "
+            "postgresql://…"
+        )
+    return SecretStr(text)
 
 
 # What a token may be signed with: with a shared secret this server could forge tokens itself.

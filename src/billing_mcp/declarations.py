@@ -8,6 +8,36 @@ Function = TypeVar("Function", bound=Callable[..., Awaitable[Any]])
 
 
 @dataclass(frozen=True, slots=True)
+class Applied:
+    """The write is there. `answer` is what the tool would have answered, as it is now."""
+
+    answer: Any
+
+
+@dataclass(frozen=True, slots=True)
+class NotApplied:
+    """The write is not there: it was never done, or something has undone or replaced it since."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """The vendor offers no way to tell. `look_at` says where a person may look and for what."""
+
+    look_at: str
+    retry_after_s: int | None = None
+
+
+Verdict = Applied | NotApplied | Undecided
+Reconcile = Callable[[Any, Mapping[str, Any]], Awaitable[Verdict]]
+"""Finds out by reading what became of a write whose answer was lost.
+
+It is given the vendor's handle, which knows the operation id, and the arguments as the ledger keeps
+them: JSON values and Decimals, without secrets and personal data. It never writes. Raises our
+errors when the vendor cannot be read.
+"""
+
+
+@dataclass(frozen=True, slots=True)
 class Hints:
     """What calling a tool may do to the world; all four hints are always sent."""
 
@@ -39,13 +69,18 @@ class Write:
 
     `key` is the vendor's field that dedupes it (None: one attempt, never repeated), `target` and
     `amount` the arguments that say who is affected and by how much, `find_out` what to do when an
-    answer was lost.
+    answer was lost and `reconcile` how this server does it. `own_id` finds the operation id in the
+    arguments where a caller may bring the vendor's key there; `is_partial` says of a result that
+    some of its items were not done.
     """
 
     find_out: str
+    reconcile: Reconcile
     key: str | None = None
     target: str | None = None
     amount: str | None = None
+    own_id: Callable[[Mapping[str, Any]], str | None] | None = None
+    is_partial: Callable[[Any], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,10 +26,14 @@ UPSTREAM_TEXT_LIMIT = 500
 
 
 class BillingError(Exception):
-    """An anticipated failure. `kind` and `status` are what MCP and REST callers see."""
+    """An anticipated failure. `kind` and `status` are what MCP and REST callers see.
+
+    `partly` marks a write that was refused or cut off when some of its items had been done.
+    """
 
     kind: ClassVar[str]
     status: ClassVar[int]
+    partly: bool = False
 
     def __init__(
         self,

@@ -4,6 +4,7 @@ The sandbox is imported where it is used: a server that talks to the vendors nev
 one that does not answers `tools/list` sooner without.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from billing_mcp import errors, scopes
 from billing_mcp.config import Settings
 from billing_mcp.connection import Connection
 from billing_mcp.credentials import Credential, Environment, SettingsError, TenantSettings, Vendor
+from billing_mcp.ledgers import Ledgers, real_time
 from billing_mcp.telemetry import Nobody, Observer
 from billing_mcp.upstream import Progress
 
@@ -31,8 +33,17 @@ class Tenant:
     settings: TenantSettings
     server: Settings
     observer: Observer = field(default_factory=Nobody)
+    now: Callable[[], datetime] = real_time
+    ledgers: Ledgers = field(init=False)
     _connections: dict[Vendor, Connection] = field(default_factory=dict, init=False)
     _sandbox: "Sandbox | None" = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.ledgers = Ledgers(self.settings, self.server, self._sandbox_data, self._time)
+
+    def _time(self) -> datetime:
+        """Real time, or what a test has put in its place since."""
+        return self.now()
 
     @property
     def name(self) -> str:
@@ -112,6 +123,7 @@ class Tenant:
         for connection in self._connections.values():
             await connection.close()
         self._connections.clear()
+        await self.ledgers.close()
         if self._sandbox is not None:
             self._sandbox.close()
             self._sandbox = None

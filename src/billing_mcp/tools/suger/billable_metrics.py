@@ -1,15 +1,27 @@
 """Billable metrics: how the records of a usage record group become one billed figure."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, PlainValidator, RootModel, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from billing_mcp import money
-from billing_mcp.declarations import CREATE, READ, UPDATE, Toolset, Write
+from billing_mcp import errors, money
+from billing_mcp.declarations import (
+    CREATE,
+    READ,
+    UPDATE,
+    Applied,
+    NotApplied,
+    Toolset,
+    Undecided,
+    Verdict,
+    Write,
+)
 from billing_mcp.params import Body, Name, Offset, OrgId, on_one_line, wrong
-from billing_mcp.results import OffsetPage, Result
+from billing_mcp.results import OffsetPage, Result, values
+from billing_mcp.sameness import holds
 from billing_mcp.tools.suger.usage_records import PLAIN_TEXT
 from billing_mcp.upstream import Suger
 from billing_mcp.wire import present
@@ -162,6 +174,9 @@ class BillableMetric(Result):
     lastUpdateTime: str | None = None
 
 
+METRIC_ROUTE = "GET /org/{orgId}/billableMetric/{billableMetricId}"
+
+
 class Metrics(RootModel[list[BillableMetric] | None]):
     """The vendor's bare list; a Go server writes an empty one as null."""
 
@@ -176,7 +191,7 @@ async def list_billable_metrics(
     return OffsetPage[BillableMetric](data=(found.root or [])[offset or 0 :])
 
 
-@toolset.tool(READ, "GET /org/{orgId}/billableMetric/{billableMetricId}")
+@toolset.tool(READ, METRIC_ROUTE)
 async def get_billable_metric(
     suger: Suger, billableMetricId: MetricId, orgId: OrgId = None
 ) -> BillableMetric:
@@ -186,10 +201,40 @@ async def get_billable_metric(
     )
 
 
+async def _metric(suger: Suger, metric_id: str, org_id: str | None) -> BillableMetric:
+    at = {"orgId": suger.org(org_id), "billableMetricId": metric_id}
+    return await suger.fetch(BillableMetric, route=METRIC_ROUTE, at=at)
+
+
+async def _created(suger: Suger, asked: Mapping[str, Any]) -> Verdict:
+    body = asked["body"]
+    metric_id = body.get("id") or suger.operation_id
+    try:
+        metric = await _metric(suger, metric_id, asked.get("orgId"))
+    except errors.NotFound:
+        return NotApplied()
+    # Nobody else makes a metric whose id is this operation, whatever it was renamed to since.
+    if "id" not in body or holds(values(metric), body | {"info": None}):
+        return Applied(metric)
+    return Undecided(
+        f"a metric {metric_id} is there, but not as this call would have made it; "
+        "get-billable-metric shows it"
+    )
+
+
+async def _updated(suger: Suger, asked: Mapping[str, Any]) -> Verdict:
+    metric = await _metric(suger, asked["billableMetricId"], asked.get("orgId"))
+    return Applied(metric) if holds(values(metric), asked["body"]) else NotApplied()
+
+
 @toolset.tool(
     CREATE,
     "POST /org/{orgId}/billableMetric",
-    write=Write(find_out="list-billable-metrics shows whether the metric is there", target="body"),
+    write=Write(
+        find_out="list-billable-metrics shows whether the metric is there",
+        reconcile=_created,
+        target="body",
+    ),
 )
 async def create_billable_metric(
     suger: Suger, body: NewBillableMetric, orgId: OrgId = None
@@ -199,7 +244,8 @@ async def create_billable_metric(
         BillableMetric,
         at={"orgId": suger.org(orgId)},
         body=present(
-            id=body.id,
+            # The vendor makes an id up where none is given; this one can be found again.
+            id=body.id or suger.operation_id,
             name=body.name,
             description=body.description,
             aggregationType=body.aggregationType,
@@ -213,6 +259,7 @@ async def create_billable_metric(
     "PATCH /org/{orgId}/billableMetric/{billableMetricId}",
     write=Write(
         find_out="get-billable-metric shows whether the change is there",
+        reconcile=_updated,
         target="billableMetricId",
     ),
 )

@@ -1,13 +1,15 @@
 """The usage metering config: per partner, what happens to usage before it is reported."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from billing_mcp.declarations import READ, UPDATE, Toolset, Write
+from billing_mcp.declarations import READ, UPDATE, Applied, NotApplied, Toolset, Verdict, Write
 from billing_mcp.params import Body, Name, OrgId, Positive, wrong
-from billing_mcp.results import Exact, Result
+from billing_mcp.results import Exact, Result, values
+from billing_mcp.sameness import holds
 from billing_mcp.tools.suger.usage_records import PLAIN_TEXT
 from billing_mcp.upstream import Suger
 
@@ -75,17 +77,39 @@ class UsageMeteringConfig(Result):
     partnerUsageMeteringConfigs: list[PartnerConfig] | None = None
 
 
-@toolset.tool(READ, "GET /org/{orgId}/usageMeteringConfigInfo")
+CONFIG_ROUTE = "GET /org/{orgId}/usageMeteringConfigInfo"
+
+
+@toolset.tool(READ, CONFIG_ROUTE)
 async def get_usage_metering_config_info(suger: Suger, orgId: OrgId = None) -> UsageMeteringConfig:
     """Show how usage is mapped and metered per marketplace."""
     return await suger.fetch(UsageMeteringConfig, at={"orgId": suger.org(orgId)})
+
+
+async def _in_force(suger: Suger, asked: Mapping[str, Any]) -> Verdict:
+    config = await suger.fetch(
+        UsageMeteringConfig, route=CONFIG_ROUTE, at={"orgId": suger.org(asked.get("orgId"))}
+    )
+    found = {one.partner: values(one) for one in config.partnerUsageMeteringConfigs or ()}
+    wanted = {one["partner"]: _said(one) for one in asked["body"]["partnerUsageMeteringConfigs"]}
+    there = found.keys() == wanted.keys() and holds(found, wanted)
+    return Applied(config) if there else NotApplied()
+
+
+def _said(node: Any) -> Any:
+    """A config without empty texts: the vendor reads an empty mode as its default, and says so."""
+    if isinstance(node, Mapping):
+        return {name: _said(value) for name, value in node.items() if value != ""}
+    return [_said(item) for item in node] if isinstance(node, list) else node
 
 
 @toolset.tool(
     UPDATE,
     "PATCH /org/{orgId}/usageMeteringConfigInfo",
     write=Write(
-        find_out="get-usage-metering-config-info shows which config is in force", target="body"
+        find_out="get-usage-metering-config-info shows which config is in force",
+        reconcile=_in_force,
+        target="body",
     ),
 )
 async def update_usage_metering_config_info(

@@ -10,6 +10,7 @@ from billing_mcp import errors
 from billing_mcp.declarations import CHECK, CREATE, DELETE, READ, Toolset, Write
 from billing_mcp.params import Day, Limit, Name, Offset, OrgId, one_filter
 from billing_mcp.results import OffsetPage, Page, Result
+from billing_mcp.tools.suger import usage_record_lookups as lookups
 from billing_mcp.tools.suger.usage_records import (
     PLAIN_TEXT,
     EntitlementId,
@@ -22,12 +23,7 @@ from billing_mcp.upstream import Answer, Suger
 
 toolset = Toolset("suger-metering")
 
-# Pages of the entitlement's groups that are searched for an id that was reported before.
-PAGES_SEARCHED = 10
-PAGE = 1000
 LARGEST_BATCH = 1000
-
-LIST_ROUTE = "GET /org/{orgId}/usageRecordGroup"
 
 Marketplace = Literal["AWS", "AZURE", "GCP"]
 GroupStatus = Literal[
@@ -80,7 +76,7 @@ def require_days_in_order(start: date | None, end: date | None) -> None:
         )
 
 
-@toolset.tool(READ, LIST_ROUTE)
+@toolset.tool(READ, lookups.LIST_ROUTE)
 async def list_usagerecordgroups(
     suger: Suger,
     orgId: OrgId = None,
@@ -122,9 +118,11 @@ async def list_usagerecordgroups(
     "POST /org/{orgId}/entitlement/{entitlementId}/usageRecordGroup",
     write=Write(
         find_out="list-usagerecordgroups of the entitlement shows whether the group is there",
+        reconcile=lookups.reported,
         key="id",
         target="entitlementId",
         amount="body",
+        own_id=lambda given: given["body"].id,
     ),
 )
 async def report_usagerecordgroup(
@@ -134,8 +132,6 @@ async def report_usagerecordgroup(
     delete-usagerecordgroup takes it back."""
     org = suger.org(orgId)
     _require_no_contradiction(suger, body, org, entitlementId)
-    if body.id is not None:
-        suger.adopt(body.id)
     answer = await suger.send(
         at={"orgId": org, "entitlementId": entitlementId},
         body={
@@ -174,8 +170,10 @@ async def batch_validate_usagerecordgroups(
     "POST /org/{orgId}/batchCreateUsageRecordGroups",
     write=Write(
         find_out="list-usagerecordgroups of each entitlement shows which groups are there",
+        reconcile=lookups.batch_reported,
         target="body",
         amount="body",
+        is_partial=lambda result: result.note is not None,
     ),
 )
 async def batch_report_usagerecordgroups(
@@ -199,6 +197,7 @@ async def batch_report_usagerecordgroups(
     "POST /org/{orgId}/usageRecordGroup/{usageRecordGroupId}/retry",
     write=Write(
         find_out="list-usagerecordgroups shows its status, CREATED once it was retried",
+        reconcile=lookups.retried,
         target="usageRecordGroupId",
     ),
 )
@@ -221,6 +220,7 @@ async def retry_usagerecordgroup(
     "DELETE /org/{orgId}/usageRecordGroup/{usageRecordGroupId}",
     write=Write(
         find_out="list-usagerecordgroups shows its status, DELETED once it was deleted",
+        reconcile=lookups.deleted,
         target="usageRecordGroupId",
     ),
 )
@@ -269,7 +269,7 @@ async def _reported_before(
     already = f"Usage record group {suger.operation_id} was already reported"
     anew = "To report other usage, leave operationId and body.id out."
     try:
-        group = await _group_of_entitlement(suger, org, entitlement_id)
+        group = await lookups.group_of_entitlement(suger, org, entitlement_id)
     except errors.BillingError as error:
         # Its own advice could lead to a second report under a new id.
         raise errors.Conflict(
@@ -298,25 +298,3 @@ async def _reported_before(
         )
     suger.mark_replayed()
     return group
-
-
-async def _group_of_entitlement(
-    suger: Suger, org: str, entitlement_id: str
-) -> UsageRecordGroup | None:
-    """The group whose id this operation is, among those of the vendor's default window."""
-    wanted = suger.operation_id.lower()
-    offset = 0
-    for _ in range(PAGES_SEARCHED):
-        page = await suger.fetch(
-            OffsetPage[UsageRecordGroup],
-            route=LIST_ROUTE,
-            at={"orgId": org},
-            query={"entitlementId": entitlement_id, "limit": PAGE, "offset": offset},
-        )
-        for group in page.data:
-            if group.id.lower() == wanted:
-                return group
-        if not page.nextOffset:
-            return None
-        offset = page.nextOffset
-    return None

@@ -1,11 +1,21 @@
 """Accounts: what of a customer is billed, in one invoice currency."""
 
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from billing_mcp.declarations import CREATE, READ, Toolset, Write
-from billing_mcp.errors import InvalidRequest
+from billing_mcp.declarations import (
+    CREATE,
+    READ,
+    Applied,
+    NotApplied,
+    Toolset,
+    Undecided,
+    Verdict,
+    Write,
+)
+from billing_mcp.errors import InvalidRequest, NotFound
 from billing_mcp.params import (
     AccountId,
     Currency,
@@ -17,7 +27,8 @@ from billing_mcp.params import (
     PageSize,
     Search,
 )
-from billing_mcp.results import Result, TokenPage
+from billing_mcp.results import Result, TokenPage, values
+from billing_mcp.sameness import holds
 from billing_mcp.tools.togai.customers import Address
 from billing_mcp.upstream import Togai
 from billing_mcp.wire import given, present
@@ -106,11 +117,32 @@ async def get_account(
     )
 
 
+# What a new account can be recognised by; the vendor shows its other fields as it sees fit.
+_RECOGNISED_BY = ("customerId", "id", "name", "invoiceCurrency", "netTermDays")
+
+
+async def _created(togai: Togai, asked: Mapping[str, Any]) -> Verdict:
+    """The caller chose the id, so whether it is there says it, unless somebody else had it."""
+    try:
+        account = await togai.fetch(
+            Account, route="GET /accounts/{account_id}", at={"account_id": asked["id"]}
+        )
+    except NotFound:
+        return NotApplied()
+    if holds(values(account), {name: asked.get(name) for name in _RECOGNISED_BY}):
+        return Applied(account)
+    return Undecided(
+        f"an account {asked['id']} is there, but not as this call would have made it; "
+        "get-account shows it"
+    )
+
+
 @toolset.tool(
     CREATE,
     "POST /accounts",
     write=Write(
         find_out="list-accounts of the customer shows whether the account is there",
+        reconcile=_created,
         target="customerId",
     ),
 )

@@ -1,5 +1,6 @@
 """Credits: money granted to an account, used up by its invoices."""
 
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal
@@ -7,7 +8,16 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AliasChoices, Field
 
 from billing_mcp import errors
-from billing_mcp.declarations import CREATE, READ, Toolset, Write
+from billing_mcp.declarations import (
+    CREATE,
+    READ,
+    Applied,
+    NotApplied,
+    Toolset,
+    Undecided,
+    Verdict,
+    Write,
+)
 from billing_mcp.params import AccountId, Day, Name, NextToken, Positive, SmallPageSize
 from billing_mcp.results import Exact, Result, TokenPage
 from billing_mcp.upstream import Answer, Togai
@@ -22,6 +32,7 @@ PRIORITY = 1
 OPEN_END = "9999-01-01"
 # Pages of the account's credits that are searched for a key that was used before: 1,000 credits.
 PAGES_SEARCHED = 20
+PAGE = 50
 
 
 class Credit(Result):
@@ -85,11 +96,38 @@ async def list_credits(
     )
 
 
+async def _granted(togai: Togai, asked: Mapping[str, Any]) -> Verdict:
+    credit, complete = await _by_key(togai, asked["accountId"])
+    if credit is not None:
+        return Applied(credit)
+    if complete:
+        return NotApplied()
+    return Undecided(
+        f"it is not among the account's first {PAGES_SEARCHED * PAGE} credits; list-credits shows "
+        f"the others, and their idempotencyKey is {togai.operation_id} if it is one of them"
+    )
+
+
+async def _by_key(togai: Togai, account_id: str) -> tuple[Credit | None, bool]:
+    """The credit whose key is this operation, and whether all of the account's were seen."""
+    query: dict[str, Any] = {"account_id": account_id, "pageSize": PAGE}
+    for _ in range(PAGES_SEARCHED):
+        page = await togai.fetch(TokenPage[Credit], route="GET /credits", query=query)
+        for credit in page.data:
+            if credit.idempotencyKey == togai.operation_id:
+                return credit, False
+        if not page.nextToken:
+            return None, True
+        query = {"nextToken": page.nextToken}
+    return None, False
+
+
 @toolset.tool(
     CREATE,
     "POST /credits",
     write=Write(
         find_out="list-credits of the account shows whether the credit is there",
+        reconcile=_granted,
         key="idempotencyKey",
         target="accountId",
         amount="creditAmount",
@@ -152,22 +190,18 @@ async def _granted_before(togai: Togai, accountId: str, refused: Answer) -> Cred
     refusal = togai.refusal(refused)
     if not togai.operation_given and refused.attempts == 1:
         raise refusal
-    query: dict[str, Any] = {"account_id": accountId, "pageSize": 50}
-    unseen = f"it is not among the account's first {PAGES_SEARCHED * 50} credits."
-    for _ in range(PAGES_SEARCHED):
-        try:
-            page = await togai.fetch(TokenPage[Credit], route="GET /credits", query=query)
-        except errors.BillingError as error:
-            # As it is, it would say that nothing was changed.
-            unseen = error.message
-            break
-        for credit in page.data:
-            if credit.idempotencyKey == togai.operation_id:
-                togai.mark_replayed()
-                return credit
-        if not page.nextToken:
+    unseen = f"it is not among the account's first {PAGES_SEARCHED * PAGE} credits."
+    try:
+        credit, complete = await _by_key(togai, accountId)
+    except errors.BillingError as error:
+        # As it is, it would say that nothing was changed.
+        unseen = error.message
+    else:
+        if credit is not None:
+            togai.mark_replayed()
+            return credit
+        if complete:
             raise refusal
-        query = {"nextToken": page.nextToken}
     raise errors.OutcomeUnknown(
         f"{refusal.message} Whether an earlier try was granted could not be seen: {unseen}",
         next_step=f"Call grant-credit again with operationId {togai.operation_id} and the same "

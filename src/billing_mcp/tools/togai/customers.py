@@ -1,10 +1,21 @@
 """Customers: the companies that are billed. Accounts hang below them."""
 
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from billing_mcp.declarations import CREATE, READ, Toolset, Write
+from billing_mcp import errors
+from billing_mcp.declarations import (
+    CREATE,
+    READ,
+    Applied,
+    NotApplied,
+    Toolset,
+    Undecided,
+    Verdict,
+    Write,
+)
 from billing_mcp.params import (
     Body,
     CustomerId,
@@ -15,7 +26,8 @@ from billing_mcp.params import (
     Search,
     one_filter,
 )
-from billing_mcp.results import Result, TokenPage
+from billing_mcp.results import Result, TokenPage, values
+from billing_mcp.sameness import holds
 from billing_mcp.upstream import Togai
 from billing_mcp.wire import given
 
@@ -81,10 +93,30 @@ async def get_customer(togai: Togai, customerId: CustomerId) -> Customer:
     return await togai.fetch(Customer, at={"customer_id": customerId})
 
 
+async def _created(togai: Togai, asked: Mapping[str, Any]) -> Verdict:
+    """The caller chose the id, so whether it is there says it, unless somebody else had it."""
+    try:
+        customer = await togai.fetch(
+            Customer, route="GET /customers/{customer_id}", at={"customer_id": asked["id"]}
+        )
+    except errors.NotFound:
+        return NotApplied()
+    if holds(values(customer), asked):
+        return Applied(customer)
+    return Undecided(
+        f"a customer {asked['id']} is there, but not as this call would have made it; "
+        "get-customer shows it"
+    )
+
+
 @toolset.tool(
     CREATE,
     "POST /customers",
-    write=Write(find_out="get-customer shows whether the customer is there", target="id"),
+    write=Write(
+        find_out="get-customer shows whether the customer is there",
+        reconcile=_created,
+        target="id",
+    ),
 )
 async def create_customer(
     togai: Togai,

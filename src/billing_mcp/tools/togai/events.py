@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, PlainValidator, WithJsonSchema
 
 from billing_mcp import errors, money
-from billing_mcp.declarations import CREATE, Toolset, Write
+from billing_mcp.declarations import CREATE, Applied, Toolset, Undecided, Verdict, Write
 from billing_mcp.params import Body, Instant, Name, wrong
 from billing_mcp.results import Result
 from billing_mcp.upstream import Answer, Togai
@@ -85,10 +85,69 @@ class Ingested(Result):
     events: list[EventOutcome]
 
 
+class Arrival(Result):
+    """One arrival of an event. An event that was sent twice has two."""
+
+    ingestionStatus: dict[str, Any] | None = None
+
+    @property
+    def has_failed(self) -> bool:
+        return str((self.ingestionStatus or {}).get("status")).startswith("INGESTION_FAILED")
+
+
+class Arrivals(Result):
+    events: list[Arrival]
+
+
+# What the vendor documents of an id that its lookup takes, and the events that we look up.
+LONGEST_LOOKED_UP_ID = 50
+MOST_LOOKED_UP = 500
+REPEATED = "called again with the same operationId, {tool} counts each event once"
+
+
+async def arrivals(togai: Togai, event_id: str) -> list[Arrival]:
+    """What the vendor knows of an event; nothing may mean that it is still on its way."""
+    try:
+        found = await togai.fetch(
+            Arrivals, route="GET /events/{event_id}", at={"event_id": event_id}
+        )
+    except errors.NotFound:
+        return []
+    return found.events
+
+
+async def _ingested(togai: Togai, asked: Mapping[str, Any]) -> Verdict:
+    """Ingestion is asynchronous, so an event that is not there yet may still come: only when all
+    are there is it decided."""
+    ids = [
+        event.get("id") or f"{togai.operation_id}-{index}"
+        for index, event in enumerate(asked["events"])
+    ]
+    again = REPEATED.format(tool=togai.tool)
+    if len(ids) > MOST_LOOKED_UP or max(map(len, ids)) > LONGEST_LOOKED_UP_ID:
+        return Undecided(f"these events are too many, or their ids too long, to look up; {again}")
+    there = 0
+    for event_id in ids:
+        if not await arrivals(togai, event_id):
+            return Undecided(f"{there} of {len(ids)} events were seen, {event_id} was not; {again}")
+        there += 1
+    events = [
+        EventOutcome(index=index, id=event_id, outcome="accepted")
+        for index, event_id in enumerate(ids)
+    ]
+    return Applied(Ingested(accepted=there, rejected=0, unknown=0, failures=[], events=events))
+
+
 @toolset.tool(
     CREATE,
     "POST /ingestBatch",
-    write=Write(find_out="repeat it with the same operationId", key="id", target="events"),
+    write=Write(
+        find_out="repeat it with the same operationId",
+        reconcile=_ingested,
+        key="id",
+        target="events",
+        is_partial=lambda result: bool(result.failures),
+    ),
 )
 async def ingest_events(
     togai: Togai, events: Annotated[list[Event], Field(min_length=1, max_length=MOST_EVENTS)]
@@ -163,13 +222,21 @@ def _interrupted(
     if not done:
         return error
     accepted = sum(1 for event in done if event.outcome == "accepted")
-    # The index is part of an id that we gave, so an event keeps its place.
-    first = "Correct the event without moving any, then call"
-    again = first if isinstance(error, errors.InvalidRequest) else "Call"
-    return type(error)(
+    next_step = (
+        f"Call ingest-events again with operationId {togai.operation_id} and the same events: "
+        "those accepted are not counted twice."
+    )
+    if isinstance(error, errors.InvalidRequest):
+        # An operation has one set of arguments, and those accepted have its id in theirs.
+        next_step = (
+            f"Correct the events from index {len(done)} on, and send only these, without "
+            "operationId: those before them would be counted again."
+        )
+    interrupted = type(error)(
         f"{error.message} {accepted} of {total} events were accepted before that.",
         field=error.field,
         retry_after_seconds=error.retry_after_seconds,
-        next_step=f"{again} ingest-events again with operationId {togai.operation_id} and the same "
-        "events: those accepted are not counted twice.",
+        next_step=next_step,
     )
+    interrupted.partly = True
+    return interrupted

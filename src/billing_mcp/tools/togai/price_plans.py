@@ -1,15 +1,26 @@
 """Price plans (V1, as the seeds have them): what accounts pay for usage, fees and features."""
 
+from collections.abc import AsyncIterator, Mapping
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, WithJsonSchema, model_validator
 
 from billing_mcp import money
-from billing_mcp.declarations import CREATE, READ, Toolset, Write
-from billing_mcp.errors import InvalidRequest
+from billing_mcp.declarations import (
+    CREATE,
+    READ,
+    Applied,
+    NotApplied,
+    Toolset,
+    Undecided,
+    Verdict,
+    Write,
+)
+from billing_mcp.errors import InvalidRequest, Unavailable
 from billing_mcp.params import Name, NextToken, PageSize, Version
-from billing_mcp.results import Result, TokenPage
+from billing_mcp.results import Result, TokenPage, values
+from billing_mcp.sameness import holds
 from billing_mcp.tools.togai.rate_cards import RULES, SHAPE, SHAPES, PricePlanDetails
 from billing_mcp.upstream import Togai
 from billing_mcp.wire import given, present
@@ -92,10 +103,45 @@ async def get_price_plan(
     )
 
 
+# Pages of 100 that are searched for a plan of that name.
+PAGES_SEARCHED = 20
+
+
+async def _created(togai: Togai, asked: Mapping[str, Any]) -> Verdict:
+    """The vendor gives the id, so a plan is recognised by its name and all that was asked of it."""
+    named = [plan async for plan in _all_plans(togai) if plan.name == asked["name"]]
+    if not named:
+        return NotApplied()
+    fitting = [plan for plan in named if holds(values(plan), asked)]
+    if len(named) == len(fitting) == 1:
+        return Applied(fitting[0])
+    return Undecided(
+        f"there are plans of that name ({', '.join(plan.id for plan in named)}), but not one that "
+        "is surely of this call; get-price-plan shows them"
+    )
+
+
+async def _all_plans(togai: Togai) -> AsyncIterator[PricePlan]:
+    """Raises `Unavailable` when there are more than can be looked through."""
+    query: dict[str, Any] = {"pageSize": 100}
+    for _ in range(PAGES_SEARCHED):
+        page = await togai.fetch(TokenPage[PricePlan], route="GET /price_plans", query=query)
+        for plan in page.data:
+            yield plan
+        if not page.nextToken:
+            return
+        query = {"nextToken": page.nextToken}
+    raise Unavailable(f"There are more than {PAGES_SEARCHED * 100} price plans to look through.")
+
+
 @toolset.tool(
     CREATE,
     "POST /price_plans",
-    write=Write(find_out="list-price-plans shows whether the plan is there", target="name"),
+    write=Write(
+        find_out="list-price-plans shows whether the plan is there",
+        reconcile=_created,
+        target="name",
+    ),
     short_form={
         "pricePlanDetails": RULES,
         **{f"pricePlanDetails.{part}": shape for part, shape in SHAPES.items()},
