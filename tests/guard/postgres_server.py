@@ -21,8 +21,11 @@ class NoPostgres(Exception):
 
 
 @contextmanager
-def postgres() -> Iterator[str]:
-    """The URL of a server that may be filled with schemas. Raises `NoPostgres`."""
+def postgres(*, durable: bool = False) -> Iterator[str]:
+    """The URL of a server that may be filled with schemas. Raises `NoPostgres`.
+
+    Tests kill its clients and never the machine, so that they need not wait for the disk.
+    """
     if importlib.util.find_spec("psycopg") is None:
         raise NoPostgres("no psycopg: install the extra postgres")
     given = os.environ.get(URL)
@@ -37,7 +40,8 @@ def postgres() -> Iterator[str]:
         if user is not None:
             shutil.chown(root, user)
         data = root / "data"
-        options = f"-k {root} -c listen_addresses='' -c max_connections=200"
+        fsync = "on" if durable else "off"
+        options = f"-k {root} -c listen_addresses='' -c max_connections=200 -c fsync={fsync}"
         _run(user, programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8")
         control = (programs / "pg_ctl", "-D", data, "-w", "-l", root / "log")
         _run(user, *control, "-o", options, "start")
