@@ -121,6 +121,10 @@ def test_several_mistakes_are_said_at_once_and_many_are_counted(read_text: ReadT
         read_text("".join(f"key{number} = 1\n" for number in range(7)))
     assert str(refused.value).count("there is no such key") == 5
     assert str(refused.value).endswith("; and 2 more.")
+    with pytest.raises(SettingsError) as refused:
+        read_text("".join(f"key{number} = 1\n" for number in range(5)))
+    assert str(refused.value).count("there is no such key") == 5
+    assert "more." not in str(refused.value)
 
 
 def test_a_file_that_is_absent_or_not_text_is_named(tmp_path: Path, read_text: ReadText) -> None:

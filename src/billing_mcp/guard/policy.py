@@ -7,14 +7,13 @@ so neither their order nor a rule that a caller adds can ever permit more.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
 from billing_mcp.errors import one_line
 from billing_mcp.guard import policy_file
 from billing_mcp.guard.operations import Ceiling, Spend
-from billing_mcp.guard.policy_file import BUILT_IN, Ceilings, Rules, Span, Verdict
+from billing_mcp.guard.policy_file import BUILT_IN, Rules, Verdict
 from billing_mcp.guard.policy_rules import (
     Amount,
     Ask,
@@ -133,7 +132,7 @@ class Policy:
             strictest.place,
             strictest.sentence,
             tuple(sorted({one for one in found if one.verdict == strictest.verdict})),
-            () if ask.reads else tuple(day_ceilings(tables, ask)),
+            tuple(day_ceilings(tables, ask)),
             shadowed if shadowed.verdict > strictest.verdict else None,
             self.fingerprint,
         )
@@ -185,15 +184,15 @@ class Policy:
 
 def _unsaid(tables: Sequence[Table]) -> Rules:
     """What is built in of the settings that none of these tables has."""
-
-    def left(span: Span) -> dict[str, Decimal] | None:
-        said = any(rules.without_approval.of(span) is not None for _, rules in tables)
-        return None if said else BUILT_IN.without_approval.of(span)
-
-    said = any(rules.destructive is not None for _, rules in tables)
-    return Rules(
-        destructive=None if said else BUILT_IN.destructive,
-        without_approval=Ceilings(
-            per_call=left("per_call"), per_customer_day=left("per_customer_day")
-        ),
+    said = [
+        span
+        for span in policy_file.SPANS
+        if any(rules.without_approval.of(span) is not None for _, rules in tables)
+    ]
+    without_approval = BUILT_IN.without_approval.model_copy(update=dict.fromkeys(said))
+    destructive = BUILT_IN.destructive
+    if any(rules.destructive is not None for _, rules in tables):
+        destructive = None
+    return BUILT_IN.model_copy(
+        update={"without_approval": without_approval, "destructive": destructive}
     )

@@ -124,9 +124,14 @@ def covers(words: Sequence[str], tool: str) -> bool:
 
 def matches(patterns: Sequence[str], text: str) -> bool:
     """Whether one of the patterns is the text, whatever its case; `*` and `?` stand for others."""
-    folded = " ".join(text.casefold().split())
     # An id may hold a bracket, which would open a set of characters.
-    return any(fnmatchcase(folded, pattern.casefold().replace("[", "[[]")) for pattern in patterns)
+    return any(
+        fnmatchcase(_folded(text), _folded(pattern).replace("[", "[[]")) for pattern in patterns
+    )
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.casefold().split())
 
 
 class _Closed(BaseModel):
