@@ -54,7 +54,9 @@ async def seconds(work: Callable[[], Awaitable[None]]) -> float:
 async def measure(
     name: str, ledger: StoredLedger, commit: Callable[[], Awaitable[None]], writes: int
 ) -> None:
-    commits, operations, reads = [], [], []
+    commits: list[float] = []
+    operations: list[float] = []
+    reads: list[float] = []
     for number in range(writes + 20):
         timed = (
             await seconds(commit),
@@ -67,8 +69,8 @@ async def measure(
     commit_ms, write_ms = statistics.median(commits), statistics.median(operations)
     print(
         f"{name:10} commit {commit_ms:.3f} ms  claim+sent+settle {write_ms:.3f} ms"
-        f" = {write_ms / commit_ms:.2f} commits; 4 commits + 0.5 ms are {4 * commit_ms + 0.5:.3f} ms;"
-        f" get {statistics.median(reads):.3f} ms"
+        f" = {write_ms / commit_ms:.2f} commits; 4 commits + 0.5 ms are"
+        f" {4 * commit_ms + 0.5:.3f} ms; get {statistics.median(reads):.3f} ms"
     )
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from billing_mcp.guard.audit import NOTHING_BEFORE, hash_of
 from billing_mcp.guard.ledger import Claimed, Head, Note, Verdict
 from billing_mcp.guard.operations import Partition, Plan, Settlement, State
-from billing_mcp.guard.sqlite_ledger import SqliteLedger, _transaction
+from billing_mcp.guard.sqlite_ledger import SqliteLedger, _executed, _transaction
 from billing_mcp.guard.stored_ledger import StoredLedger
 from billing_mcp.guard.verification import verifying
 from guard.ledgers import ACME, LEASE, NOON, Clock, a_day, grant, key
@@ -89,10 +89,10 @@ def after(db: sqlite3.Connection, *changes: str, known: Sequence[Head] = ()) -> 
 def _run(db: sqlite3.Connection, known: Sequence[Head]) -> list[Verdict]:
     """As `verdicts`, inside a transaction that is open already."""
     work = verifying(known)
-    statement = next(work)
+    batch = next(work)
     while True:
         try:
-            statement = work.send(db.execute(statement.sql, statement.values).fetchall())
+            batch = work.send([_executed(db, statement) for statement in batch])
         except StopIteration as end:
             found: list[Verdict] = end.value
             return found

@@ -1,6 +1,6 @@
 """The ledger in PostgreSQL, for servers of which there is more than one (extra `postgres`)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Self, TypeVar
@@ -12,7 +12,7 @@ from psycopg.errors import DeadlockDetected, SerializationFailure
 
 from billing_mcp.guard.ledger import LedgerUnavailable, LedgerUnusable
 from billing_mcp.guard.stored_ledger import Clock, Mode, StoredLedger, preparing, real_time
-from billing_mcp.guard.transactions import Rows, Statement, Work
+from billing_mcp.guard.transactions import Batch, Rows, Statement, Work
 
 T = TypeVar("T")
 Connection = AsyncConnection[tuple[Any, ...]]
@@ -112,7 +112,7 @@ class PostgresLedger(StoredLedger):
 
 
 class _NotBegun(Exception):
-    """The connection failed before the transaction had begun, so that it may be tried again."""
+    """The connection was gone before the transaction had done anything but look."""
 
     def __init__(self, cause: psycopg.Error) -> None:
         super().__init__(str(cause))
@@ -124,12 +124,14 @@ async def _transaction(connection: Connection, running: Work[T], mode: Mode) -> 
     # reader of many rows sees them all at one moment.
     begin = "BEGIN" if mode == "write" else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
     try:
-        await connection.execute(begin)
-    except psycopg.OperationalError as error:
-        running.close()
-        raise _NotBegun(error) from error
-    try:
-        answer = await _ended(connection, running)
+        try:
+            first = next(running)
+            _, *rows = await _executed(connection, (Statement(begin), *first))
+        except psycopg.OperationalError as error:
+            if connection.closed:
+                raise _NotBegun(error) from error
+            raise
+        answer = await _ended(connection, running, rows)
         await connection.execute("COMMIT")
     except BaseException:
         # A connection that is gone rolls back by itself.
@@ -141,24 +143,29 @@ async def _transaction(connection: Connection, running: Work[T], mode: Mode) -> 
     return answer
 
 
-async def _ended(connection: Connection, running: Work[T]) -> T:
+async def _ended(connection: Connection, running: Work[T], rows: Sequence[Rows]) -> T:
     try:
-        statement = next(running)
         while True:
-            statement = running.send(await _executed(connection, statement))
+            rows = await _executed(connection, running.send(rows))
     except StopIteration as end:
         answer: T = end.value
         return answer
 
 
-async def _executed(connection: Connection, statement: Statement) -> Rows:
-    sql = statement.sql.replace("?", "%s").encode()
-    cursor = await connection.execute(sql, statement.values or None)
-    return await cursor.fetchall() if cursor.description is not None else ()
+async def _executed(connection: Connection, batch: Batch) -> list[Rows]:
+    """All at once, each after the other: a later statement sees what an earlier one waited for."""
+    async with connection.pipeline():
+        cursors = [
+            await connection.execute(
+                statement.sql.replace("?", "%s").encode(), statement.values or None
+            )
+            for statement in batch
+        ]
+    return [await cursor.fetchall() if cursor.description is not None else () for cursor in cursors]
 
 
 def _preparing() -> Work[None]:
-    yield Statement(_MAKING)
+    yield (Statement(_MAKING),)
     yield from preparing(_TABLES)
 
 

@@ -14,7 +14,7 @@ from anyio import CapacityLimiter, to_thread
 
 from billing_mcp.guard.ledger import LedgerUnavailable, LedgerUnusable
 from billing_mcp.guard.stored_ledger import Clock, Mode, StoredLedger, preparing, real_time
-from billing_mcp.guard.transactions import Statement, Work
+from billing_mcp.guard.transactions import Rows, Statement, Work
 
 T = TypeVar("T")
 BUSY = timedelta(seconds=5)
@@ -107,7 +107,7 @@ def _prepare(db: sqlite3.Connection) -> None:
 
 def _preparing() -> Work[None]:
     yield from preparing(_TABLES)
-    yield Statement(f"PRAGMA application_id = {APPLICATION}")
+    yield (Statement(f"PRAGMA application_id = {APPLICATION}"),)
 
 
 def _transaction(db: sqlite3.Connection, work: Callable[[], Work[T]], mode: Mode) -> T:
@@ -115,10 +115,9 @@ def _transaction(db: sqlite3.Connection, work: Callable[[], Work[T]], mode: Mode
     try:
         # A writer waits for the file here, where waiting is possible, and not between two steps.
         db.execute("BEGIN IMMEDIATE" if mode == "write" else "BEGIN")
-        statement = next(running)
+        batch = next(running)
         while True:
-            rows = db.execute(statement.sql.replace(" FOR UPDATE", ""), statement.values)
-            statement = running.send(rows.fetchall())
+            batch = running.send([_executed(db, statement) for statement in batch])
     except StopIteration as end:
         answer: T = end.value
         return _committed(db, answer)
@@ -130,6 +129,10 @@ def _transaction(db: sqlite3.Connection, work: Callable[[], Work[T]], mode: Mode
             # A database that is gone cannot roll back either, and loses the transaction anyway.
             with suppress(sqlite3.Error):
                 db.execute("ROLLBACK")
+
+
+def _executed(db: sqlite3.Connection, statement: Statement) -> Rows:
+    return db.execute(statement.sql.replace(" FOR UPDATE", ""), statement.values).fetchall()
 
 
 def _committed(db: sqlite3.Connection, answer: T) -> T:

@@ -64,13 +64,12 @@ def schema_version() -> int:
 def preparing(tables: str) -> Work[None]:
     """Make the tables, or check that those there are of this version. `tables` lists their names
     in the database at hand. Raises `LedgerUnusable`."""
-    names = {row[0] for row in (yield Statement(tables))}
-    if "billing_ledger" not in names:
-        for statement in schema():
-            yield Statement(statement)
-        yield Statement("INSERT INTO billing_ledger VALUES (?)", (schema_version(),))
+    (names,) = yield (Statement(tables),)
+    if "billing_ledger" not in {row[0] for row in names}:
+        version = Statement("INSERT INTO billing_ledger VALUES (?)", (schema_version(),))
+        yield (*(Statement(statement) for statement in schema()), version)
         return
-    rows = yield Statement("SELECT version FROM billing_ledger")
+    (rows,) = yield (Statement("SELECT version FROM billing_ledger"),)
     if [row[0] for row in rows] != [schema_version()]:
         raise LedgerUnusable(
             "The ledger was written by another version of this program. Keep it for its audit,"
@@ -153,7 +152,7 @@ class StoredLedger(Ledger):
         self, partition: Partition, customer: str | None, role: str, currency: str, day: date
     ) -> Spent:
         return await self._run(
-            lambda: transactions.spent_of(partition, customer, role, currency, day), "read"
+            lambda: transactions.spending(partition, customer, role, currency, day), "read"
         )
 
     async def purge(self, before: datetime, limit: int = 1000) -> int:

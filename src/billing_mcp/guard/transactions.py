@@ -1,12 +1,14 @@
 """Each method of a ledger as one transaction: which statements, in which order, and nothing of a
 particular database.
 
-A transaction is a generator of statements that is sent the rows of each. A store begins, runs it,
-and commits, or rolls back when it raises. The SQL is of both databases: `?` stands for a value, and
-` FOR UPDATE` is for those that lock rows; SQLite's writers hold the whole file.
+A transaction is a generator of batches of statements that is sent the rows of each statement. A
+store begins, runs it, and commits, or rolls back when it raises. A batch is what can be sent at
+once, because a round trip to PostgreSQL costs more than a statement; the first one only looks. The
+SQL is of both databases: `?` stands for a value, and ` FOR UPDATE` is for those that lock rows;
+SQLite's writers hold the whole file.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -47,7 +49,8 @@ class Statement:
     values: tuple[Column, ...] = ()
 
 
-Work = Generator[Statement, Rows, T]
+Batch = tuple[Statement, ...]
+Work = Generator[Batch, Sequence[Rows], T]
 
 _HEAD = "SELECT sequence, hash FROM billing_audit_heads WHERE tenant = ? AND environment = ?"
 _NEW_HEAD = "INSERT INTO billing_audit_heads VALUES (?, ?, 0, ?) ON CONFLICT DO NOTHING"
@@ -74,44 +77,46 @@ def moving(
 ) -> Work[T]:
     """Lock the partition, look, decide, write. `spend` is what `decide` needs the sums of."""
     partition = _storable(key.partition)
-    head = yield from _locked_head(partition)
-    now = clock()
-    row = yield from _found(Key(partition, key.id))
-    spent = NOTHING_SPENT
+    looks = [_select(Key(partition, key.id))]
     if spend is not None:
-        spent = yield from spent_of(
-            partition, spend.customer, spend.role, spend.currency, spend.day
-        )
-    change = decide(Present(now, head.sequence + 1, row, spent))
+        looks.append(_select_spent(partition, spend))
+    head, (rows, *sums) = yield from _locked(partition, *looks)
+    now = clock()
+    spent = _spent(sums[0]) if sums else NOTHING_SPENT
+    change = decide(Present(now, head.sequence + 1, operation(rows[0]) if rows else None, spent))
+    writes: list[Statement] = []
     digest = None
     if change.row is not None:
         stored = columns(change.row)
         digest = row_digest(stored)
-        yield Statement(UPSERT_OPERATION, stored)
-    if change.moved and change.row is not None:
-        yield from _spend(change.row, change.moved)
+        writes.append(Statement(UPSERT_OPERATION, stored))
+        if change.moved:
+            moved_by = _spend_of(change.row)
+            if spend is None:
+                spent = _spent((yield (_select_spent(partition, moved_by),))[0])
+            writes += _spending(partition, moved_by, spent, change.moved)
     if change.event is not None:
         entry = audit.Entry(change.event, now, change.by, key.id, digest, change.facts)
-        yield from _append(head, entry)
+        writes += _appending(head, entry)
+    if writes:
+        yield tuple(writes)
     return change.answer
 
 
 def noting(note: Note, clock: Callable[[], datetime]) -> Work[None]:
-    head = yield from _locked_head(_storable(note.partition))
+    head, _ = yield from _locked(_storable(note.partition))
     facts = {"client": note.client, "tool": note.tool, **(note.facts or {})}
     entry = audit.Entry(note.event, clock(), note.principal, note.operation_id, None, facts)
-    yield from _append(head, entry)
+    yield tuple(_appending(head, entry))
 
 
 def getting(key: Key) -> Work[Operation | None]:
-    return (yield from _found(Key(_storable(key.partition), key.id)))
-
-
-def _found(key: Key) -> Work[Operation | None]:
-    rows = yield Statement(
-        SELECT_OPERATION, (key.partition.tenant, key.partition.environment, key.id)
-    )
+    (rows,) = yield (_select(Key(_storable(key.partition), key.id)),)
     return operation(rows[0]) if rows else None
+
+
+def _select(key: Key) -> Statement:
+    return Statement(SELECT_OPERATION, (key.partition.tenant, key.partition.environment, key.id))
 
 
 def listing(partition: Partition, filters: Filters, size: int, after: str | None) -> Work[Listing]:
@@ -133,11 +138,10 @@ def listing(partition: Partition, filters: Filters, size: int, after: str | None
     if after is not None:
         conditions.append("(created_at, id) < (?, ?)")
         values += _place(after)
-    rows = yield Statement(
-        f"SELECT * FROM billing_operations WHERE {' AND '.join(conditions)}"  # noqa: S608  # conditions are texts of ours
-        " ORDER BY created_at DESC, id DESC LIMIT ?",
-        (*values, size + 1),
-    )
+    wanted = " AND ".join(conditions)
+    sql = f"SELECT * FROM billing_operations WHERE {wanted}"  # noqa: S608  # all texts of ours
+    place = " ORDER BY created_at DESC, id DESC LIMIT ?"
+    (rows,) = yield (Statement(sql + place, (*values, size + 1)),)
     found = [operation(row) for row in rows[:size]]
     is_more = len(rows) > size
     return Listing(
@@ -153,88 +157,102 @@ def _place(after: str) -> tuple[int, str]:
 
 
 def open_without_lease(now: datetime, limit: int) -> Work[list[Operation]]:
-    rows = yield Statement(
-        "SELECT * FROM billing_operations WHERE state IN ('claimed', 'sent', 'unknown')"
-        " AND (lease_until IS NULL OR lease_until <= ?) ORDER BY updated_at LIMIT ?",
-        (microseconds(now), limit),
+    (rows,) = yield (
+        Statement(
+            "SELECT * FROM billing_operations WHERE state IN ('claimed', 'sent', 'unknown')"
+            " AND (lease_until IS NULL OR lease_until <= ?) ORDER BY updated_at LIMIT ?",
+            (microseconds(now), limit),
+        ),
     )
     return [operation(row) for row in rows]
 
 
 def forgettable(before: datetime, now: datetime, limit: int) -> Work[list[Key]]:
     """What retention no longer keeps; `forget` looks at each again under its lock."""
-    rows = yield Statement(
-        "SELECT tenant, environment, id FROM billing_operations"
-        " WHERE forgotten_at IS NULL AND updated_at < ?"
-        " AND state NOT IN ('claimed', 'sent', 'unknown')"
-        " AND (state NOT IN ('planned', 'approved') OR expires_at <= ?)"
-        " ORDER BY updated_at LIMIT ?",
-        (microseconds(before), microseconds(now), limit),
+    (rows,) = yield (
+        Statement(
+            "SELECT tenant, environment, id FROM billing_operations"
+            " WHERE forgotten_at IS NULL AND updated_at < ?"
+            " AND state NOT IN ('claimed', 'sent', 'unknown')"
+            " AND (state NOT IN ('planned', 'approved') OR expires_at <= ?)"
+            " ORDER BY updated_at LIMIT ?",
+            (microseconds(before), microseconds(now), limit),
+        ),
     )
     return [Key(Partition(row[0], row[1]), row[2]) for row in rows]
 
 
-def spent_of(
+def spending(
     partition: Partition, customer: str | None, role: str, currency: str, day: date
 ) -> Work[Spent]:
-    rows = yield Statement(
-        _SPENT,
-        (
-            *(storable(partition.tenant), storable(partition.environment), storable(currency)),
-            *(day.isoformat(), None if customer is None else storable(customer), storable(role)),
-        ),
-    )
+    wanted = Spend(Decimal(0), currency, day, role, customer)
+    (rows,) = yield (_select_spent(_storable(partition), wanted),)
+    return _spent(rows)
+
+
+def _select_spent(partition: Partition, spend: Spend) -> Statement:
+    customer = None if spend.customer is None else storable(spend.customer)
+    where = (partition.tenant, partition.environment, storable(spend.currency))
+    return Statement(_SPENT, (*where, spend.day.isoformat(), customer, storable(spend.role)))
+
+
+def _spent(rows: Rows) -> Spent:
     sums = {per: Decimal(amount) for per, amount in rows}
     return Spent(sums.get("customer", Decimal(0)), sums.get("role", Decimal(0)))
 
 
-def _spend(row: Operation, moved: Decimal) -> Work[None]:
-    """Add to what the row's customer and role have spent on its day; less than zero gives back."""
+def _spend_of(row: Operation) -> Spend:
+    """What the claim of a row reserved."""
+    assert row.amount is not None
     assert row.currency is not None
     assert row.day is not None
     assert row.role is not None
-    partition = row.key.partition
-    before = yield from spent_of(partition, row.customer, row.role, row.currency, row.day)
-    sums = {"role": (row.role, before.role)}
-    if row.customer is not None:
-        sums["customer"] = (row.customer, before.customer)
-    for per, (subject, amount) in sums.items():
-        yield Statement(
-            _SPEND,
-            (
-                *(storable(partition.tenant), storable(partition.environment), per),
-                *(storable(subject), storable(row.currency), row.day.isoformat()),
-                money.plain(added(amount, moved)),
-            ),
-        )
+    return Spend(row.amount, row.currency, row.day, row.role, row.customer)
+
+
+def _spending(
+    partition: Partition, spend: Spend, before: Spent, moved: Decimal
+) -> Iterator[Statement]:
+    """Add to what its customer and role have spent on its day; less than zero gives back."""
+    sums = [("role", spend.role, before.role)]
+    if spend.customer is not None:
+        sums.append(("customer", spend.customer, before.customer))
+    for per, subject, amount in sums:
+        of = (partition.tenant, partition.environment, per, storable(subject))
+        on = (storable(spend.currency), spend.day.isoformat())
+        yield Statement(_SPEND, (*of, *on, money.plain(added(amount, moved))))
 
 
 def _storable(partition: Partition) -> Partition:
     return Partition(storable(partition.tenant), storable(partition.environment))
 
 
-def _locked_head(partition: Partition) -> Work[Head]:
-    """The partition's head, and with it the right to write to the partition until the end."""
+def _locked(partition: Partition, *looks: Statement) -> Work[tuple[Head, Sequence[Rows]]]:
+    """The partition's head, and with it the right to write to the partition until the end; and
+    what the looks found under that lock."""
     names = (partition.tenant, partition.environment)
-    rows = yield Statement(f"{_HEAD} FOR UPDATE", names)
-    if not rows:
-        yield Statement(_NEW_HEAD, (*names, audit.NOTHING_BEFORE))
-        rows = yield Statement(f"{_HEAD} FOR UPDATE", names)
-    return Head(partition, *rows[0])
+    batch = (Statement(f"{_HEAD} FOR UPDATE", names), *looks)
+    heads, *found = yield batch
+    if not heads:
+        # Whoever made it at the same time is waited for here, and what they wrote is seen below.
+        new = Statement(_NEW_HEAD, (*names, audit.NOTHING_BEFORE))
+        _, heads, *found = yield (new, *batch)
+    return Head(partition, *heads[0]), found
 
 
-def _append(head: Head, entry: audit.Entry) -> Work[None]:
+def _appending(head: Head, entry: audit.Entry) -> Iterator[Statement]:
     record = audit.record(head, entry)
     names = (head.partition.tenant, head.partition.environment)
-    yield Statement(
-        _RECORD, (*names, record.sequence, record.operation_id, record.body, record.hash)
-    )
+    values = (record.sequence, record.operation_id, record.body, record.hash)
+    yield Statement(_RECORD, (*names, *values))
     yield Statement(_MOVE_HEAD, (record.sequence, record.hash, *names))
 
 
 def all_heads() -> Work[list[Head]]:
-    rows = yield Statement(
-        "SELECT tenant, environment, sequence, hash FROM billing_audit_heads"
-        " ORDER BY tenant, environment"
+    (rows,) = yield (
+        Statement(
+            "SELECT tenant, environment, sequence, hash FROM billing_audit_heads"
+            " ORDER BY tenant, environment"
+        ),
     )
     return [Head(Partition(row[0], row[1]), row[2], row[3]) for row in rows]

@@ -14,10 +14,12 @@ _BATCH = 500
 
 def verifying(known: Sequence[Head]) -> Work[list[Verdict]]:
     """A partition that only `known` names is examined too: it has lost everything."""
-    rows = yield Statement(
-        "SELECT tenant, environment FROM billing_audit_heads"
-        " UNION SELECT tenant, environment FROM billing_audit"
-        " UNION SELECT tenant, environment FROM billing_operations"
+    (rows,) = yield (
+        Statement(
+            "SELECT tenant, environment FROM billing_audit_heads"
+            " UNION SELECT tenant, environment FROM billing_audit"
+            " UNION SELECT tenant, environment FROM billing_operations"
+        ),
     )
     partitions = {Partition(str(row[0]), str(row[1])) for row in rows}
     partitions |= {head.partition for head in known}
@@ -37,25 +39,31 @@ def _examined(examination: Examination) -> Work[None]:
     names = (examination.partition.tenant, examination.partition.environment)
     last: int | None = 0
     while last is not None:
-        rows = yield Statement(
-            "SELECT tenant, environment, sequence, operation_id, body, hash FROM billing_audit"
-            " WHERE tenant = ? AND environment = ? AND sequence > ? ORDER BY sequence LIMIT ?",
-            (*names, last, _BATCH),
+        (rows,) = yield (
+            Statement(
+                "SELECT tenant, environment, sequence, operation_id, body, hash FROM billing_audit"
+                " WHERE tenant = ? AND environment = ? AND sequence > ? ORDER BY sequence LIMIT ?",
+                (*names, last, _BATCH),
+            ),
         )
         for row in rows:
             examination.record(row)
         last = rows[-1][2] if len(rows) == _BATCH and isinstance(rows[-1][2], int) else None
-    heads = yield Statement(
-        "SELECT sequence, hash FROM billing_audit_heads WHERE tenant = ? AND environment = ?",
-        names,
+    (heads,) = yield (
+        Statement(
+            "SELECT sequence, hash FROM billing_audit_heads WHERE tenant = ? AND environment = ?",
+            names,
+        ),
     )
     examination.head(*(heads[0] if heads else (None, None)))
     after: str | None = ""
     while after is not None:
-        rows = yield Statement(
-            "SELECT * FROM billing_operations WHERE tenant = ? AND environment = ? AND id > ?"
-            " ORDER BY id LIMIT ?",
-            (*names, after, _BATCH),
+        (rows,) = yield (
+            Statement(
+                "SELECT * FROM billing_operations WHERE tenant = ? AND environment = ? AND id > ?"
+                " ORDER BY id LIMIT ?",
+                (*names, after, _BATCH),
+            ),
         )
         for values in _by_name(rows):
             examination.operation(values["id"], values["sequence"], _digest(values))
