@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
+from json.encoder import encode_basestring
 from typing import Any
 from uuid import UUID
 
@@ -40,16 +41,30 @@ def digest(value: Any) -> str:
 
 
 def canonical(value: Any) -> bytes:
-    """JSON of plainest values with sorted members; equal values have equal bytes."""
-    return money.to_json(_sorted(value))
+    """JSON of JSON values and Decimals with sorted members; equal values have equal bytes.
+
+    Texts are made storable. Raises `TypeError` for anything else, a float among them.
+    """
+    return _text(value).encode()
 
 
-def _sorted(value: Any) -> Any:
+def _text(value: Any) -> str:
+    # One pass, and the commonest types first: it is most of what a ledger adds to a write.
+    kind = type(value)
+    if kind is str:
+        return encode_basestring(storable(value))
+    if value is None:
+        return "null"
+    if kind is int:
+        return int.__repr__(value)
+    if kind is dict:
+        members = [f"{_text(str(name))}:{_text(value[name])}" for name in sorted(value)]
+        return f"{{{','.join(members)}}}"
+    if kind is list or kind is tuple:
+        return f"[{','.join([_text(item) for item in value])}]"
     if isinstance(value, Mapping):
-        return {name: _sorted(value[name]) for name in sorted(value)}
-    if isinstance(value, list | tuple):
-        return [_sorted(item) for item in value]
-    return value
+        return _text(dict(value))
+    return money.to_json(value).decode()
 
 
 def plainest(value: Any) -> Any:
@@ -100,22 +115,13 @@ def _shortest(number: Decimal) -> Decimal:
 
 def storable(text: str) -> str:
     """Text that every database keeps as it is: PostgreSQL has no NUL, UTF-8 no half surrogates."""
-    if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        return json.dumps(text)[1:-1]
-    return text
+    if text.isascii():
+        return json.dumps(text)[1:-1] if "\x00" in text else text
+    is_whole = not _UNSTORABLE.search(text)
+    return text if is_whole else json.dumps(text)[1:-1]
 
 
-def storable_json(value: Any) -> Any:
-    """JSON values whose texts, names included, every database keeps; numbers as they are."""
-    if isinstance(value, str):
-        return storable(value)
-    if isinstance(value, Mapping):
-        return {storable(str(name)): storable_json(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [storable_json(item) for item in value]
-    return value
-
-
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _EMAIL = re.compile(r"[^\s@<>\"',;:]+@[^\s@<>\"',;:]+")
 _SECRET_NAMES = re.compile(
     r"(pass(word|phrase)?|secret|(api|private|access)_?key|authori[sz]ation|credentials?"

@@ -24,7 +24,7 @@ from datetime import datetime
 from typing import Any
 
 from billing_mcp import money
-from billing_mcp.guard.arguments import canonical, storable_json
+from billing_mcp.guard.arguments import canonical
 from billing_mcp.guard.ledger import Head, Verdict
 from billing_mcp.guard.operations import Partition
 
@@ -81,7 +81,7 @@ def record(head: Head, entry: Entry) -> Record:
         "row": entry.row,
         "facts": {k: v for k, v in (entry.facts or {}).items() if v is not None},
     }
-    body = canonical(storable_json(values))
+    body = canonical(values)
     return Record(partition, head.sequence + 1, entry.operation_id, body.decode(), hash_of(body))
 
 

@@ -1,12 +1,14 @@
 """An operation as a row of the database, and back: every column is text, a whole number or null."""
 
-from collections.abc import Mapping, Sequence
+import hashlib
+import json
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from billing_mcp import money
-from billing_mcp.guard.arguments import canonical, digest, storable, storable_json
+from billing_mcp.guard.arguments import canonical, storable
 from billing_mcp.guard.operations import (
     Approval,
     Denial,
@@ -26,9 +28,10 @@ COLUMNS = (
     *("plan", "seal", "approvals", "denial", "outcome", "vendor_request_ids", "retryable"),
     *("attempt", "lease_until", "sequence"),
 )
-_KEY = ("tenant", "environment", "id")
+# Never another after the first time, and so not written again: their indexes stay as they are.
+_FIXED = frozenset({"tenant", "environment", "id", "tool", "fingerprint", "created_at"})
 # A lease is moved without a record in the audit, and `sequence` is that record's own number.
-_UNRECORDED = frozenset({"lease_until", "sequence"})
+_RECORDED = [place for place, name in enumerate(COLUMNS) if name not in {"lease_until", "sequence"}]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -37,7 +40,7 @@ SELECT_OPERATION = (
     "SELECT * FROM billing_operations WHERE tenant = ? AND environment = ? AND id = ?"
 )
 _PLACES = ", ".join("?" for _ in COLUMNS)
-_SET = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name not in _KEY)
+_SET = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name not in _FIXED)
 UPSERT_OPERATION = (
     f"INSERT INTO billing_operations VALUES ({_PLACES})"  # noqa: S608  # our own column names
     f" ON CONFLICT (tenant, environment, id) DO UPDATE SET {_SET}"
@@ -54,62 +57,57 @@ def moment(microseconds: int) -> datetime:
 
 def columns(operation: Operation) -> tuple[Column, ...]:
     """The row of an operation, as the database will give it back."""
-    values: Mapping[str, Any] = {
-        **_texts(operation),
-        **_times(operation),
-        **_documents(operation),
-        "retryable": int(operation.retryable),
-        "attempt": operation.attempt,
-        "sequence": operation.sequence,
-    }
-    return tuple(values[name] for name in COLUMNS)
-
-
-def _texts(operation: Operation) -> dict[str, str | None]:
-    texts = {
-        "tenant": operation.key.partition.tenant,
-        "environment": operation.key.partition.environment,
-        "id": operation.id,
-        "amount": None if operation.amount is None else money.plain(operation.amount),
-        "day": None if operation.day is None else operation.day.isoformat(),
-        "state": str(operation.state),
-    }
-    for name in ("tool", "fingerprint", "principal", "client", "role", "customer", "purpose"):
-        texts[name] = getattr(operation, name)
-    for name in ("rule", "currency", "seal"):
-        texts[name] = getattr(operation, name)
-    return {name: None if text is None else storable(text) for name, text in texts.items()}
-
-
-def _times(operation: Operation) -> dict[str, int | None]:
-    names = ("created_at", "updated_at", "sent_at", "settled_at", "forgotten_at", "lease_until")
-    times = {name: getattr(operation, name) for name in names}
-    times["expires_at"] = None if operation.plan is None else operation.plan.expires_at
-    return {name: None if time is None else microseconds(time) for name, time in times.items()}
-
-
-def _documents(operation: Operation) -> dict[str, str | None]:
-    plan, denial = operation.plan, operation.denial
-    return {
-        "arguments": document(operation.arguments),
-        "plan": None
+    partition, plan, denial = operation.key.partition, operation.plan, operation.denial
+    return (
+        storable(partition.tenant),
+        storable(partition.environment),
+        operation.id,
+        storable(operation.tool),
+        operation.fingerprint,
+        storable(operation.principal),
+        _kept(operation.client),
+        _kept(operation.role),
+        _kept(operation.customer),
+        _kept(operation.purpose),
+        _kept(operation.rule),
+        document(operation.arguments),
+        None if operation.amount is None else money.plain(operation.amount),
+        _kept(operation.currency),
+        None if operation.day is None else operation.day.isoformat(),
+        str(operation.state),
+        microseconds(operation.created_at),
+        microseconds(operation.updated_at),
+        _at(operation.sent_at),
+        _at(operation.settled_at),
+        _at(operation.forgotten_at),
+        None if plan is None else microseconds(plan.expires_at),
+        None
         if plan is None
         else document({"shown": plan.shown, "approvalsNeeded": plan.approvals_needed}),
-        "approvals": document([[a.by, microseconds(a.at)] for a in operation.approvals])
+        operation.seal,
+        document([[a.by, microseconds(a.at)] for a in operation.approvals])
         if operation.approvals
         else None,
-        "denial": None
-        if denial is None
-        else document([denial.by, microseconds(denial.at), denial.why]),
-        "outcome": None if operation.outcome is None else document(operation.outcome),
-        "vendor_request_ids": document(operation.vendor_request_ids)
-        if operation.vendor_request_ids
-        else None,
-    }
+        None if denial is None else document([denial.by, microseconds(denial.at), denial.why]),
+        None if operation.outcome is None else document(operation.outcome),
+        document(operation.vendor_request_ids) if operation.vendor_request_ids else None,
+        int(operation.retryable),
+        operation.attempt,
+        _at(operation.lease_until),
+        operation.sequence,
+    )
+
+
+def _kept(text: str | None) -> str | None:
+    return None if text is None else storable(text)
+
+
+def _at(time: datetime | None) -> int | None:
+    return None if time is None else microseconds(time)
 
 
 def document(value: Any) -> str:
-    return canonical(storable_json(value)).decode()
+    return canonical(value).decode()
 
 
 def operation(row: Sequence[Any]) -> Operation:
@@ -159,5 +157,5 @@ def _time(microseconds: int | None) -> datetime | None:
 
 def row_digest(row: Sequence[Column]) -> str:
     """What the audit keeps of a row, to tell later that nobody has changed it."""
-    recorded = zip(COLUMNS, row, strict=True)
-    return digest([storable_json(value) for name, value in recorded if name not in _UNRECORDED])
+    recorded = [row[place] for place in _RECORDED]
+    return hashlib.sha256(json.dumps(recorded).encode()).hexdigest()

@@ -58,9 +58,12 @@ _MOVE_HEAD = (
     "UPDATE billing_audit_heads SET sequence = ?, hash = ? WHERE tenant = ? AND environment = ?"
 )
 _RECORD = "INSERT INTO billing_audit VALUES (?, ?, ?, ?, ?, ?)"
+# Two looks by the whole key; one with an OR would read all that the partition ever spent.
 _SPENT = (
-    "SELECT per, amount FROM billing_spent WHERE tenant = ? AND environment = ? AND currency = ?"
-    " AND day = ? AND ((per = 'customer' AND subject = ?) OR (per = 'role' AND subject = ?))"
+    "SELECT per, amount FROM billing_spent WHERE tenant = ? AND environment = ?"
+    " AND per = 'customer' AND subject = ? AND currency = ? AND day = ?"
+    " UNION ALL SELECT per, amount FROM billing_spent WHERE tenant = ? AND environment = ?"
+    " AND per = 'role' AND subject = ? AND currency = ? AND day = ?"
 )
 _SPEND = (
     "INSERT INTO billing_spent VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -192,8 +195,9 @@ def spending(
 
 def _select_spent(partition: Partition, spend: Spend) -> Statement:
     customer = None if spend.customer is None else storable(spend.customer)
-    where = (partition.tenant, partition.environment, storable(spend.currency))
-    return Statement(_SPENT, (*where, spend.day.isoformat(), customer, storable(spend.role)))
+    names = (partition.tenant, partition.environment)
+    of = (storable(spend.currency), spend.day.isoformat())
+    return Statement(_SPENT, (*names, customer, *of, *names, storable(spend.role), *of))
 
 
 def _spent(rows: Rows) -> Spent:
