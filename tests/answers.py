@@ -16,6 +16,12 @@ async def connected(server: BillingServer, era: str = "modern") -> AsyncIterator
         yield client
 
 
+async def forget(server: BillingServer) -> None:
+    """Lose the ledger, as a server does that is moved to another machine: what the vendor knows of
+    an operation is then all that is known."""
+    await server.tenant.ledgers.close()
+
+
 def facts(result: CallToolResult) -> dict[str, Any]:
     """The structured content of a call that succeeded."""
     assert not result.is_error, said(result)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from billing_mcp import tools
 from billing_mcp.catalog import Catalog
@@ -39,6 +40,8 @@ GOOD: dict[str, tuple[str, Any]] = {
     "AUTH_TENANT_CLAIM": ("org", "org"),
     "API_KEYS": ("keys.toml", Path("keys.toml")),
     "RATE_LIMIT": ("0", 0),
+    "LEDGER_URL": ("sqlite:///var/lib/ledger", SecretStr("sqlite:///var/lib/ledger")),
+    "LEDGER_RETENTION": ("30", 30),
     "LOG_LEVEL": ("debug", "DEBUG"),
     "UPSTREAM_CONCURRENCY": ("1000", 1000),
     "UPSTREAM_TIMEOUT": ("1", 1),

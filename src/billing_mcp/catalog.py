@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
-from billing_mcp import errors, results, scopes, tools
+from billing_mcp import errors, recovery, results, scopes, tools
 from billing_mcp.calls import Built, Question, ToolCall
 from billing_mcp.config import Settings
 from billing_mcp.credentials import SettingsError, TenantSettings
 from billing_mcp.declarations import Declaration
-from billing_mcp.guard.operations import Operation
+from billing_mcp.guard.operations import Filters, Listing, Operation
 from billing_mcp.results import Envelope, Outcome
 from billing_mcp.shapes import shape_of
 from billing_mcp.telemetry import CANCELLED, OK, Call
@@ -205,8 +205,10 @@ class Catalog:
             logger.exception("%s crashed", name)
             return call.crashed().outcome
 
-    def question(self, operation: Operation, tenant: Tenant) -> Question:
-        """How to ask what became of an operation. Raises `KeyError` when its tool is no more."""
+    def question(self, operation: Operation, tenant: Tenant) -> Question | None:
+        """How to ask what became of an operation; None when its tool is no more."""
+        if operation.tool not in tools.MODULES:
+            return None
         built = self.built(operation.tool)
         return Question(built, tenant, built.binding(tenant, operation.id))
 
@@ -240,6 +242,12 @@ class _Door:
 
     async def run(self, name: str, arguments: Mapping[str, Any]) -> Outcome:
         return await self.catalog.run(name, arguments, self.caller)
+
+    async def operation(self, operation_id: str) -> Operation | None:
+        return await recovery.decided(self.catalog.question, self.caller.tenant, operation_id)
+
+    async def operations(self, filters: Filters, size: int, after: str | None) -> Listing:
+        return await recovery.listed(self.caller.tenant, filters, size, after)
 
 
 def _names_of_toolsets(chosen: Iterable[str]) -> set[str]:

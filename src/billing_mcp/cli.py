@@ -18,6 +18,7 @@ VERBS = {
     "http": "serve MCP over streamable HTTP at /mcp, on loopback",
     "sandbox": "serve the emulated Togai and Suger APIs on loopback",
     "demo": "run the support story against the server and show every step",
+    "operations": "list what was written and what became of it",
     "tools": "list what would be served under the present settings",
     "doctor": "check settings, credentials and reachability; say what to do next",
 }
@@ -25,7 +26,7 @@ VERBS = {
 
 def parser() -> argparse.ArgumentParser:
     """Flags may stand before or after the verb, so one parser knows them all."""
-    summary = "\n".join(f"  {verb:9}{meaning}" for verb, meaning in VERBS.items())
+    summary = "\n".join(f"  {verb:11}{meaning}" for verb, meaning in VERBS.items())
     made = argparse.ArgumentParser(
         prog="billing-mcp",
         description=f"Billing tools for AI agents.\n\nverbs:\n{summary}",
@@ -40,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
             metavar=variable.kind.upper(),
             help=f"{variable.meaning} [{variable.variable}; default: {variable.default}]",
         )
-    made.add_argument("--json", action="store_true", help="tools: print JSON")
+    made.add_argument("--json", action="store_true", help="tools, operations: print JSON")
     made.add_argument("--host", help="http: same as --http-host")
     made.add_argument("--port", help="http, sandbox: the port to listen on (sandbox: 9070)")
     made.add_argument("--data", help="sandbox: same as --sandbox-data")
@@ -129,6 +130,11 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
             from billing_mcp.catalog import Catalog
 
             _print_tools(Catalog(settings), as_json=options.json)
+        case "operations":
+            from billing_mcp.listing import print_operations
+
+            gc.enable()
+            return print_operations(settings, as_json=options.json)
         case "doctor":
             from billing_mcp.doctor import examine
 

@@ -130,7 +130,7 @@ class Settings:
     rate_limit: int = 600
     ledger_url: SecretStr | None = None
     ledger_retention: int = 400
-    data_folder: Path = field(default_factory=lambda: _data_folder({}))
+    data_home: Path | None = None  # None: where this system's programs keep a user's data
     log_level: str = "WARNING"
     upstream_concurrency: int = 128
     upstream_timeout: int = 25
@@ -150,6 +150,13 @@ class Settings:
     def sandbox_start(self) -> datetime:
         """Where the sandbox's clock stands unless a data file says otherwise."""
         return self.sandbox_now or SANDBOX_START
+
+    @property
+    def data_folder(self) -> Path:
+        """Where files of ours go that nobody named a place for."""
+        usual = {"win32": "~/AppData/Local", "darwin": "~/Library/Application Support"}
+        home = self.data_home or Path(usual.get(sys.platform, "~/.local/share")).expanduser()
+        return home / "billing-mcp"
 
     def has(self, vendor: Vendor) -> bool:
         return any(tenant.has(vendor) for tenant in self.tenants)
@@ -181,19 +188,10 @@ def from_environ(environ: Mapping[str, str], flags: Mapping[str, str] | None = N
         tenants = tenants_file.read(path, environ)
     else:
         tenants = (_default_tenant(environ),)
-    folder = _data_folder(environ)
-    return Settings(tenants=tenants, origins=origins, data_folder=folder, **values)
-
-
-def _data_folder(environ: Mapping[str, str]) -> Path:
-    """Where this user's programs keep their data."""
-    if sys.platform == "win32":
-        base = environ.get("LOCALAPPDATA") or "~/AppData/Local"
-    elif sys.platform == "darwin":
-        base = "~/Library/Application Support"
-    else:
-        base = environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(base).expanduser() / "billing-mcp"
+    home = environ.get("LOCALAPPDATA" if sys.platform == "win32" else "XDG_DATA_HOME")
+    if home:
+        values["data_home"] = Path(home)
+    return Settings(tenants=tenants, origins=origins, **values)
 
 
 def hosting_trouble(settings: Settings) -> str | None:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import anyio
 from mcp import MCPError
 from mcp.server import CacheHint, MCPServer
 from mcp.server.auth.middleware.auth_context import get_access_token
@@ -36,6 +37,7 @@ from billing_mcp.catalog import Catalog
 from billing_mcp.config import Settings
 from billing_mcp.instructions import instructions
 from billing_mcp.prompts import Prompts
+from billing_mcp.recovery import recover
 from billing_mcp.resources import Resources
 from billing_mcp.results import Outcome
 from billing_mcp.telemetry import Nobody, Observer
@@ -72,7 +74,7 @@ class BillingServer(MCPServer[None]):
             },
             # The lists of this server never change while it runs, so nobody needs to listen.
             subscriptions=False,
-            lifespan=_close_at_the_end,
+            lifespan=_live,
         )
         self.completion()(self.complete)  # type: ignore[no-untyped-call]  # the SDK says no types
 
@@ -180,11 +182,16 @@ class BillingServer(MCPServer[None]):
 
 
 @asynccontextmanager
-async def _close_at_the_end(server: MCPServer[None]) -> AsyncIterator[None]:
+async def _live(server: MCPServer[None]) -> AsyncIterator[None]:
+    """From the first request to the last: recover what was left open, and close all at the end."""
+    assert isinstance(server, BillingServer)
     try:
-        yield
+        async with anyio.create_task_group() as group:
+            for tenant in server.tenants.values():
+                group.start_soon(recover, server.catalog.question, tenant)
+            yield
+            group.cancel_scope.cancel()
     finally:
-        assert isinstance(server, BillingServer)
         for tenant in server.tenants.values():
             await tenant.close()
 

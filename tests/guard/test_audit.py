@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from billing_mcp.guard.arguments import canonical
 from billing_mcp.guard.audit import NOTHING_BEFORE, hash_of
 from billing_mcp.guard.ledger import Claimed, Head, Note, Verdict
 from billing_mcp.guard.operations import Partition, Plan, Settlement, State
@@ -280,6 +281,24 @@ def test_what_was_removed_inserted_or_moved_is_named(
 
 
 HASH = f"SELECT hash FROM billing_audit {HERE}"
+
+
+@pytest.mark.parametrize(
+    ("sequence", "expected"),
+    [
+        (5, ["record 6 does not follow the record before it"]),
+        (12, ["the head does not have the hash of record 12"]),
+    ],
+)
+def test_a_record_that_was_rewritten_together_with_its_hash_is_found_by_what_follows(
+    sequence: int, expected: list[str]
+) -> None:
+    db = lived_in_memory()
+    body = canonical({**bodies(db)[sequence - 1], "by": "somebody else"}).decode()
+    new = f"body = '{body}', hash = '{hash_of(body.encode())}'"
+    assert after(db, f"UPDATE billing_audit SET {new} {HERE} = {sequence}") == expected
+
+
 CUT = (
     "DELETE FROM billing_audit WHERE tenant = 'acme' AND sequence > 10",
     f"UPDATE billing_audit_heads SET sequence = 10, hash = ({HASH} = 10) WHERE tenant = 'acme'",

@@ -46,8 +46,8 @@ logger = logging.getLogger(__name__)
 
 # While another call of the same operation runs in another process: how long until it is asked for
 # again, at first and at most.
-FIRST_LOOK_S = 0.02
-LONGEST_LOOK_S = 0.5
+FIRST_LOOK = timedelta(milliseconds=20)
+LONGEST_LOOK = timedelta(milliseconds=500)
 
 # Refusals that may pass by themselves or by a setting: the same call may then run.
 _PASSING = (errors.Unavailable, errors.RateLimited, errors.NotConfigured)
@@ -183,8 +183,8 @@ class Gate:
             claim = await self.ledger.claim(new, self.timing.lease)
             if not isinstance(claim, Running):
                 return claim
-            wait_s = FIRST_LOOK_S
-            while (row := await self._after(claim.operation, wait_s, deadline)) is not None:
+            wait = FIRST_LOOK
+            while (row := await self._after(claim.operation, wait, deadline)) is not None:
                 unknown = row.state is State.UNKNOWN and row.outcome is not None
                 if row.state in DECIDED or (unknown and not row.is_leased(self.now())):
                     return Replay(row)
@@ -192,15 +192,15 @@ class Gate:
                     break
                 if anyio.current_time() >= deadline:
                     raise _still_running(call, self.call_s)
-                wait_s = min(LONGEST_LOOK_S, wait_s * 2)
+                wait = min(LONGEST_LOOK, wait * 2)
 
     async def _after(
-        self, operation: Operation, wait_s: float, deadline: float
+        self, operation: Operation, wait: timedelta, deadline: float
     ) -> Operation | None:
         """The row once its run has ended here, or after a while when it runs elsewhere."""
         ended = self._running.get(operation.id)
         if ended is None:
-            await self.sleep(wait_s)
+            await self.sleep(wait.total_seconds())
         else:
             with anyio.CancelScope(deadline=deadline):
                 await ended.wait()

@@ -14,7 +14,7 @@ import anyio
 
 from billing_mcp import errors
 from billing_mcp.declarations import Applied, NotApplied, Undecided, Verdict
-from billing_mcp.guard.ledger import HoldLost, Lapsed, Ledger, LedgerError
+from billing_mcp.guard.ledger import HoldLost, Lapsed, Ledger
 from billing_mcp.guard.operations import (
     Key,
     Operation,
@@ -129,25 +129,25 @@ def still_unknown(operation: Operation, verdict: Undecided) -> errors.OutcomeUnk
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """Decides what a crash or a lost answer has left open in one partition."""
+    """Decides what a crash or a lost answer has left open in one partition.
+
+    `question_of` gives None for an operation that nobody can ask about any more.
+    """
 
     ledger: Ledger
     partition: Partition
     timing: Timing
-    question_of: Callable[[Operation], Question]
+    question_of: Callable[[Operation], Question | None]
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep
 
     async def run(self) -> None:
         """Take what is open now, and once more when the leases of a dead process have ended.
 
-        A ledger that fails is logged: whoever calls a write hears of it as well.
+        Raises `LedgerError`.
         """
-        try:
-            await self.once()
-            await self.sleep((self.timing.lease + timedelta(seconds=1)).total_seconds())
-            await self.once()
-        except LedgerError as error:
-            logger.warning("recovery of %s stopped: %s", self.partition, error)
+        await self.once()
+        await self.sleep((self.timing.lease + timedelta(seconds=1)).total_seconds())
+        await self.once()
 
     async def once(self) -> Sequence[Operation]:
         """Decide what nobody holds, several at once. Live calls are never touched."""
@@ -156,26 +156,26 @@ class Recovery:
             for operation in await self.ledger.expired_leases()
             if operation.key.partition == self.partition
         ]
-        decided: list[Operation] = []
+        rows: list[Operation | None] = []
         limiter = anyio.CapacityLimiter(AT_ONCE)
 
         async def one(operation: Operation) -> None:
             async with limiter:
-                question = self.question_of(operation)
-                row = await decide(self.ledger, operation.key, question, self.timing)
-            if row is not None:
-                decided.append(row)
+                rows.append(await self._decided(operation))
 
+        async with anyio.create_task_group() as group:
+            for operation in found:
+                group.start_soon(one, operation)
+        return [row for row in rows if row is not None]
+
+    async def _decided(self, operation: Operation) -> Operation | None:
         try:
-            async with anyio.create_task_group() as group:
-                for operation in found:
-                    group.start_soon(one, operation)
-        except* LedgerError as group_of_errors:
-            raise replace_with_first(group_of_errors) from group_of_errors
-        return decided
-
-
-def replace_with_first(group: BaseExceptionGroup[LedgerError]) -> LedgerError:
-    """One of several failures of the same ledger says as much as all of them."""
-    first = group.exceptions[0]
-    return replace_with_first(first) if isinstance(first, BaseExceptionGroup) else first
+            question = self.question_of(operation)
+            if question is None:
+                return operation
+            return await decide(self.ledger, operation.key, question, self.timing)
+        # One operation that cannot be asked about must not leave the others undecided; it stays
+        # open, and whoever asks for it by its id hears why.
+        except Exception:
+            logger.exception("operation %s could not be decided", operation.id)
+            return None

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from billing_mcp import __version__, scopes
-from billing_mcp.catalog import Built, Catalog
+from billing_mcp.calls import Built
+from billing_mcp.catalog import Catalog
 from billing_mcp.http.examples import EXAMPLES
 from billing_mcp.http.json_schemas import Components, arguments_schema, without_null
 from billing_mcp.http.problems import MEDIA_TYPE, TYPES, Problem

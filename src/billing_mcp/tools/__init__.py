@@ -8,6 +8,7 @@ from billing_mcp.credentials import Vendor
 
 TOGAI = "billing_mcp.tools.togai"
 SUGER = "billing_mcp.tools.suger"
+LEDGER = "billing_mcp.tools.ledger"
 
 TOOLSETS: dict[str, dict[str, tuple[str, ...]]] = {
     "togai-billing": {
@@ -54,6 +55,7 @@ TOOLSETS: dict[str, dict[str, tuple[str, ...]]] = {
             "update-usage-metering-config-info",
         ),
     },
+    "ledger": {LEDGER: ("get-operation", "list-operations")},
     "togai-accounts": {f"{TOGAI}.accounts": ("get-account",)},
     "togai-event-schemas": {
         f"{TOGAI}.event_schemas": ("list-event-schemas", "get-event-schema"),
@@ -66,7 +68,7 @@ TOOLSETS: dict[str, dict[str, tuple[str, ...]]] = {
 CORE = ("togai-billing", "togai-entitlements", "suger-metering")
 GROUPS: dict[str, tuple[str, ...]] = {
     "core": CORE,
-    "default": CORE,
+    "default": (*CORE, "ledger"),
     "all": tuple(TOOLSETS),
 }
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from mcp import Client
 
-from answers import connected, facts, failure
+from answers import connected, facts, failure, forget
 from billing_mcp.config import from_environ
 from billing_mcp.sandbox import SandboxSettings
 from billing_mcp.server import BillingServer
@@ -112,6 +112,7 @@ async def test_the_same_operation_grants_once_however_the_vendor_answers_the_sec
     world = open_world(server, SandboxSettings(demo=False, repeated_credit_key=answer))
     async with connected(server, era) as client:
         first = facts(await client.call_tool("grant-credit", GRANT | {"operationId": OPERATION}))
+        await forget(server)
         again = facts(await client.call_tool("grant-credit", GRANT | {"operationId": OPERATION}))
         assert world.effects("credit") == [OPERATION]
     assert again["id"] == first["id"]
@@ -130,6 +131,7 @@ async def test_an_old_credit_never_passes_for_another_one(answer: Any) -> None:
             {"effectiveFrom": "2026-11-21"},
             {"effectiveUntil": "2026-12-31"},
         ):
+            await forget(server)
             wrong = failure(
                 await client.call_tool("grant-credit", GRANT | other | {"operationId": OPERATION})
             )

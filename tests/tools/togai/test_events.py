@@ -204,7 +204,11 @@ async def test_a_list_that_arrives_as_json_text_is_read(world: World, client: Cl
 @pytest.mark.parametrize(
     ("refusal", "kind", "begins"),
     [
-        (Says({"message": "no such schema"}, 400), "invalid-request", "Correct the event without"),
+        (
+            Says({"message": "no such schema"}, 400),
+            "invalid-request",
+            "Correct the events from index 500",
+        ),
         (Says({"message": "slow down"}, 429, {"Retry-After": "90"}), "rate-limited", "Call ingest"),
     ],
 )
