@@ -141,7 +141,7 @@ class ToolCall(Question):
                 declaration.name, shape.arguments, error, declaration.short_form
             ) from error
         self.detail = given.pop("detail", "concise")
-        if "operationId" in given:
+        if declaration.write is not None:
             binding.operation_given = given.pop("operationId") is not None
         self.given = given
         own_id = declaration.write and declaration.write.own_id

@@ -75,9 +75,9 @@ async def batch_reported(suger: Suger, asked: Mapping[str, Any]) -> Verdict:
         return NotApplied()
     shown = ", ".join(seen[:SHOWN_IDS]) + (" and others" if len(seen) > SHOWN_IDS else "")
     return Undecided(
-        f"{len(seen)} groups of the last 30 days hold usage like this batch's ({shown}), and the "
-        "vendor does not say which batch they are of; compare their creationTime in "
-        "list-usagerecordgroups with the time of this operation"
+        f"usage like this batch's was reported in the last 30 days ({shown}), and the vendor does "
+        "not say by which batch; compare the creationTime in list-usagerecordgroups with the time "
+        "of this operation"
     )
 
 
