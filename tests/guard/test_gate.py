@@ -225,7 +225,7 @@ async def breaking(at: Guarded, method: str) -> Any:
     """Break the ledger; gives back what mends it."""
     gate = await at.gate()
     whole = gate.ledger
-    gate.ledger = _Broken(whole, method)  # type: ignore[assignment]  # stands in for a ledger
+    gate.ledger = _Broken(whole, method)
 
     def mend() -> None:
         gate.ledger = whole

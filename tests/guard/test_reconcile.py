@@ -202,8 +202,11 @@ async def test_a_busy_second_try_leaves_it_unknown() -> None:
     async with guarded() as at:
         arguments = await lose(at, "grant-credit", "reset-after")
         at.fault(mode="status", status=429, method="POST", retryAfter=3600)
-        assert failure(await at.call("grant-credit", arguments))["kind"] == "rate-limited"
+        busy = failure(await at.call("grant-credit", arguments))
         assert (await at.row(OPERATION)).state is State.UNKNOWN
+    assert busy["kind"] == "outcome-unknown"
+    assert "Whether the earlier try of this operation was applied" in busy["message"]
+    assert busy["retryAfterSeconds"] == 3600
 
 
 async def test_an_event_with_the_callers_own_id_is_known_again_after_a_lost_answer() -> None:

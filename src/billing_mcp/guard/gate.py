@@ -274,6 +274,8 @@ class Gate:
     async def _ended(self, run: _Run, performed: Performed) -> Outcome:
         call, outcome = run.call, performed.outcome
         state = _state(run, performed)
+        if run.resumed and state is State.UNKNOWN and isinstance(performed.error, _PASSING):
+            outcome = call.failed(_nothing_new(run, performed.error))
         if run.resumed and performed.error is not None and state is State.REJECTED:
             # This try was refused; what became of the one before is another question.
             verdict = await looked_up(run.operation, call, self.timing)
@@ -335,6 +337,17 @@ def _still_running(call: Call, call_s: int) -> errors.OutcomeUnknown:
         retry_after_seconds=call_s,
         next_step=f"Call {call.tool} again with the same operationId and arguments: it waits for "
         "that outcome and answers with it.",
+    )
+
+
+def _nothing_new(run: _Run, error: errors.BillingError) -> errors.OutcomeUnknown:
+    """That this try did nothing must not be read as if nothing had been done before."""
+    return errors.OutcomeUnknown(
+        f"{error.message} Whether the earlier try of this operation was applied is still not "
+        "known.",
+        retry_after_seconds=error.retry_after_seconds,
+        next_step=f"Call {run.call.tool} again later with operationId {run.operation.id} and the "
+        "same arguments: it cannot be applied twice.",
     )
 
 
