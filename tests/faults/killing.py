@@ -1,0 +1,181 @@
+"""A real `billing-mcp` process that is killed in the middle of writes, and the client that comes
+back to its successor with the same operation ids."""
+
+import json
+import subprocess
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+from uuid import UUID
+
+import anyio
+from anyio.abc import Process
+from anyio.streams.buffered import BufferedByteReceiveStream
+
+from good_calls import PLAN, event
+from processes import command, environment
+
+LONGEST_LINE_BYTES = 1_000_000
+# A call that waits for the lease of a dead process is told so after a second, and comes again.
+PATIENCE_S = 60
+# How long a process lives after it was asked to write, or after some of its answers: the first is
+# mostly before it sends anything, the second while it sends and records.
+LONGEST_START_MS = 600
+LONGEST_WORK_MS = 25
+
+
+@dataclass(slots=True)
+class Write:
+    """A write that a client wants done, under one id until it knows."""
+
+    tool: str
+    arguments: Mapping[str, Any]
+    operation_id: str
+    answers: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def kind(self) -> str | None:
+        """`ok` or the kind of the latest error; None when no answer came."""
+        if not self.answers:
+            return None
+        return str(self.answers[-1].get("error", {}).get("kind", "ok"))
+
+    @property
+    def is_decided(self) -> bool:
+        return self.kind not in (None, "outcome-unknown", "unavailable", "rate-limited")
+
+
+def writes(random: Random) -> Iterator[Write]:
+    """Writes without end, each on something of its own."""
+    number = 0
+    while True:
+        number += 1
+        operation_id = str(UUID(int=random.getrandbits(128), version=4))
+        tool, arguments = _wish(number)
+        yield Write(tool, arguments, operation_id)
+
+
+def _wish(number: int) -> tuple[str, dict[str, Any]]:
+    usage = {"records": {"api_calls": str(number)}}
+    email = f"billing@c{number}.example"
+    account = {"id": f"a-{number}", "name": f"Account {number}", "customerId": "harbor-labs"}
+    grant = {"accountId": "harbor-main", "creditAmount": "5", "effectiveFrom": "2026-11-20"}
+    kinds: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("create-customer", {"id": f"c-{number}", "name": "Customer", "primaryEmail": email}),
+        ("create-account", account),
+        ("grant-credit", grant),
+        ("ingest-events", {"events": [event()] * 2}),
+        ("create-price-plan", {"name": f"Plan {number}", "pricePlanDetails": PLAN}),
+        ("report-usagerecordgroup", {"entitlementId": "on-aws", "body": usage}),
+        ("batch-report-usagerecordgroups", {"body": [{"entitlementID": "on-aws", **usage}]}),
+        (
+            "create-billable-metric",
+            {"body": {"name": f"Metric {number}", "aggregationType": "SUM"}},
+        ),
+    )
+    return kinds[number % len(kinds)]
+
+
+class Server:
+    """A `billing-mcp` process over stdio, spoken to line by line."""
+
+    def __init__(self, process: Process) -> None:
+        assert process.stdout is not None
+        self.process = process
+        self._lines = BufferedByteReceiveStream(process.stdout)
+        self._number = 0
+
+    async def say(self, method: str, params: Any, *, answered: bool = True) -> int:
+        self._number += 1
+        message: dict[str, Any] = {"jsonrpc": "2.0", "method": method, "params": params}
+        if answered:
+            message["id"] = self._number
+        assert self.process.stdin is not None
+        await self.process.stdin.send(json.dumps(message).encode() + b"\n")
+        return self._number
+
+    async def heard(self) -> dict[str, Any]:
+        """The next line. Raises `anyio.EndOfStream` or `IncompleteRead` when it was killed."""
+        line = await self._lines.receive_until(b"\n", LONGEST_LINE_BYTES)
+        message: dict[str, Any] = json.loads(line)
+        return message
+
+    async def call(self, wanted: list[Write], most: int | None = None) -> None:
+        """Ask for all at once, and take the answers as they come, or this many of them."""
+        asked = {}
+        for write in wanted:
+            arguments = {**write.arguments, "operationId": write.operation_id}
+            params = {"name": write.tool, "arguments": arguments}
+            asked[await self.say("tools/call", params)] = write
+        left = 0 if most is None else len(asked) - most
+        while len(asked) > left:
+            message = await self.heard()
+            if (write := asked.pop(message.get("id", 0), None)) is not None:
+                write.answers.append(message["result"]["structuredContent"])
+
+
+@asynccontextmanager
+async def served(vendor: str, folder: Path) -> AsyncIterator[Server]:
+    """A new process on the ledger in this folder; killed at the end, as it stands."""
+    env = environment(
+        TOGAI_API_KEY="togai-key",
+        TOGAI_BASE_URL=f"{vendor}/togai",
+        SUGER_API_KEY="suger-key",
+        SUGER_BASE_URL=f"{vendor}/suger",
+        SUGER_ORG_ID="sandbox",
+        # A lease is twice as long as a call may take.
+        BILLING_MCP_UPSTREAM_TIMEOUT="1",
+        BILLING_MCP_LEDGER_URL=str(folder / "killed.ledger"),
+    )
+    async with await anyio.open_process(command(), env=env, stderr=subprocess.DEVNULL) as process:
+        server = Server(process)
+        hello = {"protocolVersion": "2025-06-18", "capabilities": {}}
+        await server.say("initialize", hello | {"clientInfo": {"name": "test", "version": "1"}})
+        await server.heard()
+        await server.say("notifications/initialized", {}, answered=False)
+        try:
+            yield server
+        finally:
+            with anyio.CancelScope(shield=True):
+                process.kill()
+                await process.wait()
+
+
+async def killed_over_and_over(
+    vendor: str, folder: Path, *, kills: int, at_once: int, seed: int
+) -> list[Write]:
+    """Ask for writes, new ones and those not yet known, and kill the process while it is at them.
+
+    Gives back every write, after a last process has been let live until it has answered.
+    """
+    random = Random(seed)
+    new = writes(random)
+    everything: list[Write] = []
+    for _ in range(kills):
+        open_ones = [write for write in everything if not write.is_decided]
+        fresh = [next(new) for _ in range(at_once)]
+        everything += fresh
+        async with served(vendor, folder) as server:
+            wanted = [*fresh, *open_ones]
+            if random.random() < 0.3:
+                with anyio.move_on_after(random.randrange(LONGEST_START_MS) / 1000):
+                    await server.call(wanted)
+            else:
+                await server.call(wanted, random.randrange(len(fresh)))
+                await anyio.sleep(random.randrange(LONGEST_WORK_MS) / 1000)
+    async with served(vendor, folder) as server:
+        with anyio.move_on_after(PATIENCE_S):
+            while open_ones := [write for write in everything if _may_be_decided(write)]:
+                await server.call(open_ones)
+    return everything
+
+
+def _may_be_decided(write: Write) -> bool:
+    """A batch whose usage is there is never decided: the vendor does not say whose it is."""
+    lost_batch = write.tool == "batch-report-usagerecordgroups" and "not say by which batch" in str(
+        write.answers[-1:]
+    )
+    return not write.is_decided and not lost_batch
