@@ -53,6 +53,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "door",
         "errors",
         "guard.operations",
+        "money",
         "params",
         "results",
         "wire",

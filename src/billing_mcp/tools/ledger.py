@@ -1,11 +1,13 @@
 """The operations ledger as a model sees it: which writes were asked for and what became of each."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from billing_mcp import errors
+from billing_mcp import errors, money
 from billing_mcp.declarations import READ, Toolset
 from billing_mcp.door import Door
 from billing_mcp.guard.operations import OPEN, Filters, Operation, State
@@ -131,10 +133,21 @@ def shown(operation: Operation) -> OperationShown:
         amountCurrency=operation.currency,
         rule=operation.rule,
         approvedBy=[approval.by for approval in operation.approvals] or None,
-        arguments=dict(operation.arguments) or None,
+        arguments=_as_text(operation.arguments) or None,
         answer=kept["structured"] if isinstance(kept, dict) else None,
         vendorRequestIds=list(operation.vendor_request_ids) or None,
     )
+
+
+def _as_text(node: Any) -> Any:
+    """Arguments with every number as text: the ledger keeps 50 and 50.00 as one."""
+    if isinstance(node, Mapping):
+        return {name: _as_text(value) for name, value in node.items()}
+    if isinstance(node, list):
+        return [_as_text(item) for item in node]
+    if isinstance(node, int | Decimal) and not isinstance(node, bool):
+        return money.plain(Decimal(node))
+    return node
 
 
 def _meaning(operation: Operation) -> str | None:
