@@ -1,0 +1,62 @@
+"""The verb `http` as a real process whose output and end a test can see."""
+
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from processes import PATIENCE_S, command, environment
+
+
+@dataclass(slots=True)
+class Served:
+    """A server that runs; `output` is what stood on stderr once it has ended."""
+
+    process: subprocess.Popen[str]
+    url: str
+    output: str = ""
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rsplit(":", 1)[1])
+
+    def ended(self) -> int:
+        """Wait for its end; the exit code."""
+        _, self.output = self.process.communicate(timeout=PATIENCE_S)
+        return self.process.returncode
+
+    def stopped(self) -> int:
+        """Ask it to end as systemd does; the exit code."""
+        self.process.terminate()
+        return self.ended()
+
+
+@contextmanager
+def serving(
+    *arguments: str, env: Mapping[str, str] | None = None, before: tuple[str, ...] = ()
+) -> Iterator[Served]:
+    """`before` is a program that runs the server, such as one that sets limits first."""
+    process = subprocess.Popen(
+        [*before, *command("http", "--port", "0", *arguments)],
+        env=environment(**(env or {})),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            _, errors = process.communicate(timeout=PATIENCE_S)
+            raise AssertionError(errors)
+        yield Served(process, line.removeprefix("MCP ").strip().removesuffix("/mcp"))
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate(timeout=PATIENCE_S)
+
+
+def seconds() -> float:
+    """For measuring how long something took at most, never how long to wait."""
+    return time.monotonic()
