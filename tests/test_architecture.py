@@ -91,6 +91,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "tenants",
         "tools",
     },
+    "keys": {"config", "credentials", "http.api_keys", "scopes"},
     "doctor": {"catalog", "config", "credentials", "tenants"},
     "rating": {"money", "rating"},
     "sandbox": {"money", "rating", "sandbox"},

@@ -20,6 +20,7 @@ VERBS = {
     "demo": "run the support story against the server and show every step",
     "tools": "list what would be served under the present settings",
     "doctor": "check settings, credentials and reachability; say what to do next",
+    "keys": "add NAME, list or revoke NAME: the API keys that http accepts",
 }
 
 
@@ -33,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     made.add_argument("verb", nargs="?", default="stdio", choices=list(VERBS), metavar="verb")
+    made.add_argument("words", nargs="*", metavar="word", help="keys: what to do, and the name")
     made.add_argument("--version", action="version", version=f"billing-mcp {__version__}")
     for variable in VARIABLES:
         made.add_argument(
@@ -45,6 +47,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--port", help="http, sandbox: the port to listen on (sandbox: 9070)")
     made.add_argument("--data", help="sandbox: same as --sandbox-data")
     made.add_argument("--now", help="sandbox: same as --sandbox-now")
+    made.add_argument("--scopes", help="keys add: what the key allows (default: billing:read)")
+    made.add_argument("--tenant", help="keys add: whose data the key is for")
+    made.add_argument("--expires", metavar="DAYS", help="keys add: when it ends (default: never)")
     return made
 
 
@@ -53,7 +58,10 @@ def main(arguments: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         # A Windows console's code page would break on the first dash.
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
-    options = parser().parse_args(list(_spelled_out(arguments)))
+    made = parser()
+    options = made.parse_intermixed_args(list(_spelled_out(arguments)))
+    if options.words and options.verb != "keys":
+        made.error(f"unrecognized arguments: {' '.join(options.words)}")
     try:
         settings = from_environ(os.environ, _flags(options))
         logs.configure(settings)
@@ -133,7 +141,19 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
             from billing_mcp.doctor import examine
 
             return examine(settings)
+        case "keys":
+            return _keys(options, settings)
     return 0
+
+
+def _keys(options: argparse.Namespace, settings: Settings) -> int:
+    from datetime import UTC, datetime
+
+    from billing_mcp.keys import Wanted, run
+
+    gc.enable()
+    wanted = Wanted(options.scopes, options.tenant, options.expires)
+    return run(options.words, wanted, settings, datetime.now(UTC))
 
 
 def _sandbox(settings: Settings, port: str | None) -> int:
