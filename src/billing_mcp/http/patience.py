@@ -1,7 +1,6 @@
 """How long this server waits for somebody to finish a request: for its head, and for its body."""
 
 import asyncio
-from typing import Any
 
 import anyio
 from starlette.responses import PlainTextResponse
@@ -62,17 +61,17 @@ class PatientProtocol(AutoHTTPProtocol):  # type: ignore[misc,valid-type]  # cho
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._overdue: asyncio.TimerHandle | None = None
         self._watch()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self._overdue is None and self._awaits_head:
+        # Something came and no request is under way, so it was a part of a head.
+        if self._awaits_head and self.cycle is not self._watched:
+            self._overdue.cancel()
             self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._overdue is not None:
-            self._overdue.cancel()
+        self._overdue.cancel()
         super().connection_lost(exc)
 
     @property
@@ -80,9 +79,9 @@ class PatientProtocol(AutoHTTPProtocol):  # type: ignore[misc,valid-type]  # cho
         return self.cycle is None or self.cycle.response_complete
 
     def _watch(self) -> None:
-        self._overdue = self.loop.call_later(self.patience_s, self._end_if_still, self.cycle)
+        self._watched = self.cycle
+        self._overdue = self.loop.call_later(self.patience_s, self._end_if_still_no_request)
 
-    def _end_if_still(self, before: Any) -> None:
-        self._overdue = None
-        if self.cycle is before and self._awaits_head and not self.transport.is_closing():
+    def _end_if_still_no_request(self) -> None:
+        if self.cycle is self._watched and self._awaits_head and not self.transport.is_closing():
             self.transport.close()
