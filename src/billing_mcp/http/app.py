@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 
 from billing_mcp.config import Settings, hosting_trouble
 from billing_mcp.credentials import SettingsError
-from billing_mcp.http import health, serving
+from billing_mcp.http import health, rest, serving
 from billing_mcp.http.access import Access
 from billing_mcp.http.front import Front
 from billing_mcp.http.hosts import Hosts, security_of
@@ -45,6 +45,7 @@ def app(
         transport_security=security,
     )
     application.router.routes.extend(health.routes(metrics, health.Readiness(server, clock)))
+    application.router.routes.extend(rest.routes(server))
     limit = RateLimit(server, metrics, clock)
     # The last one added is the first one asked: who may ask at all is settled before a body is
     # kept in memory, and what the body is before it counts as a call.

@@ -1,5 +1,6 @@
 """The process that serves: its port, its limits, and an end that lets calls settle."""
 
+import logging
 import signal
 import socket
 import sys
@@ -18,6 +19,8 @@ from billing_mcp.http.patience import PatientProtocol
 
 if sys.platform != "win32":
     import resource
+
+logger = logging.getLogger(__name__)
 
 # Longer than a proxy in front keeps a connection that it uses no more (nginx: 60 s), or it would
 # now and then send a request into one that is just being closed.
@@ -81,5 +84,9 @@ def _raise_limit_of_open_files() -> None:
     if sys.platform != "win32":
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
-        if soft != resource.RLIM_INFINITY and soft < wanted:
+        if soft == resource.RLIM_INFINITY or soft >= wanted:
+            return
+        try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        except OSError as error:
+            logger.warning("At most %d connections: the limit cannot be raised: %s", soft, error)
