@@ -120,7 +120,7 @@ async def _document(url: str, response: httpx2.Response) -> Document:
     if response.headers.get("content-encoding", "identity") != "identity":
         raise Unfetched(f"{url} answered compressed, though asked not to")
     content = b""
-    async for piece in response.aiter_raw():
+    async for piece in response.aiter_bytes():
         content += piece
         if len(content) > ANSWER_LIMIT_BYTES:
             raise Unfetched(f"{url} answered more than {ANSWER_LIMIT_BYTES} bytes")

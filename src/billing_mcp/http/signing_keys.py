@@ -33,7 +33,8 @@ PATIENCE_S = 5
 RSA_BITS = range(2048, 8193)
 
 _MAX_AGE = re.compile(r"(?:^|[\s,])max-age=\"?(\d{1,9})", re.IGNORECASE)
-_KEY_OF = {
+_KEY_OF: dict[str, tuple[str, str | None]] = {
+    **{family + bits: ("RSA", None) for family in ("RS", "PS") for bits in ("256", "384", "512")},
     "ES256": ("EC", "P-256"),
     "ES384": ("EC", "P-384"),
     "ES512": ("EC", "P-521"),
@@ -243,9 +244,8 @@ def _public(key: dict[str, Any]) -> dict[str, str] | None:
 
 
 def _fits(key: Mapping[str, str], algorithm: str) -> bool:
-    kind, curve = _KEY_OF.get(algorithm, ("RSA", None))
     named = key.get("alg", algorithm) == algorithm
-    return named and key["kty"] == kind and key.get("crv") == curve
+    return named and (key["kty"], key.get("crv")) == _KEY_OF.get(algorithm)
 
 
 def _prepared(key: dict[str, str], algorithm: str) -> PyJWK:
