@@ -82,6 +82,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "http": {
         *CORE,
         "catalog",
+        "doctor",
         "http",
         "json_rpc",
         "logs",

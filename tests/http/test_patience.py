@@ -82,12 +82,12 @@ async def test_a_call_may_take_longer_than_its_body_may() -> None:
 
 
 @contextmanager
-def patient(patience_s: float) -> Iterator[int]:
-    """The real app behind a real port, with less patience for the heads of requests."""
+def patient(patience_s: float, body_s: float = PATIENCE_S) -> Iterator[int]:
+    """The real app behind a real port, with less patience for heads, or for bodies."""
     protocol = type("Impatient", (PatientProtocol,), {"patience_s": patience_s})
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
-        app(Settings()),
+        BodyDeadline(app(Settings()), body_s),
         http=protocol,
         ws="none",
         log_config=None,
@@ -134,6 +134,18 @@ def test_a_request_under_way_is_not_ended_for_its_length() -> None:
         line.sendall(b"}")
         line.settimeout(PATIENCE_S)
         assert line.recv(4_096).startswith(b"HTTP/1.1 400")
+
+
+def test_a_body_that_never_ends_is_given_up_and_the_server_goes_on() -> None:
+    with patient(5, body_s=0.1) as port:
+        with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as line:
+            line.sendall(b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n")
+            line.sendall(b"Content-Type: application/json\r\n\r\n1\r\n{\r\n")
+            received = b""
+            while piece := line.recv(4_096):
+                received += piece
+        assert received.startswith(b"HTTP/1.1 408")
+        assert httpx2.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
 
 
 def test_a_body_that_is_declared_too_large_is_refused_before_it_comes() -> None:

@@ -20,6 +20,7 @@ from billing_mcp import errors
 from billing_mcp.catalog import Catalog
 from billing_mcp.config import Settings
 from billing_mcp.credentials import Vendor, is_loopback
+from billing_mcp.doctor import PROBES
 from billing_mcp.http.metrics import MEDIA_TYPE, Metrics
 from billing_mcp.server import BillingServer
 from billing_mcp.tenants import Tenant
@@ -27,11 +28,6 @@ from billing_mcp.upstream import Binding
 
 logger = logging.getLogger(__name__)
 
-# As `doctor`: a cheap read that needs the network, the key and the right to read.
-PROBES: dict[Vendor, tuple[str, dict[str, int]]] = {
-    "togai": ("list-customers", {"pageSize": 1}),
-    "suger": ("get-usage-metering-config-info", {}),
-}
 PROBE_DEADLINE_S = 5
 FRESH_S = 30
 

@@ -2,7 +2,6 @@
 
 import asyncio
 
-import anyio
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
@@ -34,12 +33,15 @@ class BodyDeadline:
             if ended:
                 return await receive()
             if deadline is None:
-                deadline = anyio.current_time() + self._patience_s
-            with anyio.CancelScope(deadline=deadline):
-                message = await receive()
-                ended = not message.get("more_body", False)
-                return message
-            raise _TooSlow
+                deadline = asyncio.get_running_loop().time() + self._patience_s
+            try:
+                # Not anyio's, which takes three times as long: every request pays for it.
+                async with asyncio.timeout_at(deadline):
+                    message = await receive()
+            except TimeoutError:
+                raise _TooSlow from None
+            ended = not message.get("more_body", False)
+            return message
 
         try:
             await self._app(scope, in_time, send)
