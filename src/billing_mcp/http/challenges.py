@@ -41,11 +41,6 @@ class Challenges:
         if settings.auth_issuer is not None and settings.public_url is not None:
             self._resources = resources(settings.public_url)
 
-    @property
-    def open_paths(self) -> frozenset[str]:
-        """Where the documents are."""
-        return frozenset(_document_path(resource) for resource in self._resources.values())
-
     def missing(self, path: str) -> str:
         """For a request without a token."""
         return self._challenge(path, scope=READ)

@@ -7,6 +7,7 @@ from typing import Literal
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
+from mcp.shared.inbound import decode_header_value
 from starlette.authentication import AuthCredentials
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
@@ -24,7 +25,7 @@ logger = logging.getLogger(__name__)
 REST_PREFIX = "/v1"
 # What a newcomer reads before they have a token, and what watches the process. All else needs one.
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/v1/openapi.json", "/v1/docs"})
-OPEN_PREFIX = "/v1/problems/"
+OPEN_PREFIXES = ("/.well-known/", "/v1/problems/")
 # Decides for itself what it shows to whom.
 OPTIONAL_PATHS = frozenset({"/metrics"})
 
@@ -56,7 +57,6 @@ class TokenGate:
         self._authentication = authentication
         self._challenges = authentication.challenges
         self._needed = needed
-        self._open = OPEN_PATHS | self._challenges.open_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or self._is_open(scope):
@@ -82,7 +82,7 @@ class TokenGate:
         raw = scope.get("raw_path")
         if raw is not None and raw.partition(b"?")[0] != path.encode():
             return False
-        return path in self._open or path.startswith(OPEN_PREFIX)
+        return path in OPEN_PATHS or path.startswith(OPEN_PREFIXES)
 
     async def _token(self, scope: Scope) -> AccessToken | None:
         """Whose request it is; None where nobody has to say. Raises `_Answered`."""
@@ -121,7 +121,7 @@ class TokenGate:
     def _needed_by(self, headers: Headers) -> str:
         if headers.get("mcp-method") == "tools/call":
             try:
-                return self._needed(headers.get("mcp-name", ""))
+                return self._needed(decode_header_value(headers.get("mcp-name")) or "")
             except KeyError:
                 pass  # the door knows which names come near
         return READ
