@@ -142,7 +142,7 @@ class RateLimit:
 
     def _of(self, caller: Caller) -> int:
         own = caller.tenant.settings.rate_limit
-        return self._server.catalog.settings.rate_limit if own is None else own
+        return self._server.catalog.settings.calls_a_minute if own is None else own
 
 
 class RestRateLimit:
