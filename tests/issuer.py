@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -25,6 +26,7 @@ METADATA_URL = f"{ISSUER}/.well-known/oauth-authorization-server"
 PUBLIC_URL = "https://billing.example"
 AUDIENCE = f"{PUBLIC_URL}/mcp"
 START = 1_800_000_000
+NOW = datetime.fromtimestamp(START, UTC)
 UNKNOWN = "it is signed with a key that its issuer does not publish"
 
 Answer = httpx2.Response | Exception

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,11 +13,10 @@ from billing_mcp.http import api_keys
 from billing_mcp.http.api_keys import ApiKey
 from billing_mcp.http.auth import Authentication
 from billing_mcp.http.signing_keys import KeysUnavailable
-from issuer import START, Clock, Issuer, refusal
+from issuer import NOW, START, Clock, Issuer, refusal
 
 pytestmark = pytest.mark.anyio
 
-NOW = datetime.fromtimestamp(START, UTC)
 UNKNOWN = "it is not an API key of this server"
 
 
