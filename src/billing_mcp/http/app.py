@@ -6,10 +6,11 @@ from collections.abc import Callable
 from mcp.server.transport_security import RequestBodyLimitMiddleware
 from starlette.applications import Starlette
 
+from billing_mcp import logs
 from billing_mcp.config import Settings, hosting_trouble
 from billing_mcp.credentials import SettingsError
 from billing_mcp.http import health, rest, serving
-from billing_mcp.http.access import Access
+from billing_mcp.http.access import SECRET_TYPES, Access
 from billing_mcp.http.auth import Authentication
 from billing_mcp.http.front import Front
 from billing_mcp.http.hosts import Hosts, security_of
@@ -17,7 +18,6 @@ from billing_mcp.http.metrics import Metrics
 from billing_mcp.http.patience import BodyDeadline
 from billing_mcp.http.rate_limit import RateLimit, RestRateLimit
 from billing_mcp.http.token_gate import TokenGate
-from billing_mcp.logs import CallLog
 from billing_mcp.server import BillingServer
 from billing_mcp.telemetry import Several
 
@@ -41,7 +41,7 @@ def app(
     if authentication is None and settings.authenticated:
         authentication = Authentication(settings)
     metrics = metrics or Metrics()
-    server = server or BillingServer(settings, Several((metrics, CallLog())))
+    server = server or BillingServer(settings, Several((metrics, logs.CallLog())))
     security = security_of(settings)
     application = server.streamable_http_app(
         streamable_http_path=PATH,
@@ -81,6 +81,7 @@ def serve(settings: Settings, ready: Callable[[str], None] | None = None) -> Non
     """
     if (trouble := hosting_trouble(settings)) is not None:
         raise SettingsError(trouble)
+    logs.configure(settings, as_json=True, secret_types=SECRET_TYPES)
     host = settings.http_host.strip("[]")
     shown = f"[{host}]" if ":" in host else host
 

@@ -11,10 +11,8 @@ from typing import NoReturn
 import uvicorn
 from starlette.types import ASGIApp
 
-from billing_mcp import logs
 from billing_mcp.config import Settings
 from billing_mcp.credentials import SettingsError
-from billing_mcp.http.access import SECRET_TYPES
 from billing_mcp.http.patience import PatientProtocol
 
 if sys.platform != "win32":
@@ -50,7 +48,6 @@ def serve(application: ASGIApp, settings: Settings, ready: Callable[[int], None]
     `SettingsError` for a port that cannot be opened.
     """
     host, port = settings.http_host.strip("[]"), settings.http_port
-    logs.configure(settings, as_json=True, secret_types=SECRET_TYPES)
     _raise_limit_of_open_files()
     config = uvicorn.Config(
         application,
