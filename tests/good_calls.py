@@ -29,7 +29,7 @@ def good_calls(world: World) -> dict[str, dict[str, Any]]:
     _report(world, FRESH_GROUP)
     entries = f"/togai/accounts/harbor-main/features/{world.answers}/entries"
     entry_id = world.ask("GET", entries)["data"][0]["id"]
-    return _togai(world, entry_id) | _looked_up(world) | _suger()
+    return _togai(world, entry_id) | _looked_up(world) | _suger() | _run()
 
 
 def _report(world: World, group_id: str) -> None:
@@ -119,4 +119,14 @@ def _suger() -> dict[str, dict[str, Any]]:
         "update-usage-metering-config-info": {
             "body": {"partnerUsageMeteringConfigs": [{"partner": "AWS"}]}
         },
+    }
+
+
+def _run() -> dict[str, dict[str, Any]]:
+    """What tools are found with, and run by."""
+    customer = {"id": "run-customer", "name": "Run", "primaryEmail": "billing@run.example"}
+    return {
+        "search-tools": {"query": "what does this customer owe us"},
+        "run-read-tool": {"name": "get-account", "arguments": {"accountId": "harbor-main"}},
+        "run-write-tool": {"name": "create-customer", "arguments": customer},
     }

@@ -14,7 +14,7 @@ from billing_mcp.catalog import Catalog, shipped_schemas
 from billing_mcp.config import Settings, from_environ
 from billing_mcp.credentials import SettingsError
 from billing_mcp.declarations import Declaration
-from billing_mcp.results import Page, compact
+from billing_mcp.results import Outcome, Page, compact
 from billing_mcp.server import BillingServer
 from billing_mcp.shapes import shape_of
 from billing_mcp.tenants import Caller, Tenant
@@ -97,6 +97,8 @@ def test_an_output_schema_requires_only_what_is_always_there(published: dict[str
 
 
 def test_a_write_takes_an_operation_id_and_states_its_facts(published: dict[str, Any]) -> None:
+    if published["name"] == "run-write-tool":  # those of the tool that it runs
+        return
     reads = published["annotations"]["readOnlyHint"]
     declared = declaration(published["name"])
     assert ("operationId" in published["inputSchema"]["properties"]) is not reads
@@ -117,6 +119,9 @@ def test_detail_is_an_argument_exactly_where_something_is_trimmed(
     published: dict[str, Any],
 ) -> None:
     result = declaration(published["name"]).function.__annotations__["return"]
+    if result is Outcome:  # whatever the tool that is run answers
+        assert "detail" not in published["inputSchema"]["properties"]
+        return
     row = result.model_fields["data"].annotation.__args__[0] if issubclass(result, Page) else result
     trims = bool(row.concise) if issubclass(result, Page) else result.long
     assert ("detail" in published["inputSchema"]["properties"]) is trims
@@ -328,5 +333,5 @@ async def test_the_first_request_of_a_good_call_is_the_declared_route(name: str)
 
 def test_two_servers_in_one_process_do_not_share_what_they_serve() -> None:
     first, second = BillingServer(Settings(read_only=True)), BillingServer(Settings())
-    assert len(asyncio.run(first.list_tools())) == 18
-    assert len(asyncio.run(second.list_tools())) == 33
+    assert len(asyncio.run(first.list_tools())) == 20
+    assert len(asyncio.run(second.list_tools())) == 36

@@ -54,6 +54,7 @@ TOOLSETS: dict[str, dict[str, tuple[str, ...]]] = {
             "update-usage-metering-config-info",
         ),
     },
+    "search": {"billing_mcp.tools.search": ("search-tools", "run-read-tool", "run-write-tool")},
     "togai-accounts": {f"{TOGAI}.accounts": ("get-account",)},
     "togai-event-schemas": {
         f"{TOGAI}.event_schemas": ("list-event-schemas", "get-event-schema"),
@@ -66,7 +67,7 @@ TOOLSETS: dict[str, dict[str, tuple[str, ...]]] = {
 CORE = ("togai-billing", "togai-entitlements", "suger-metering")
 GROUPS: dict[str, tuple[str, ...]] = {
     "core": CORE,
-    "default": CORE,
+    "default": (*CORE, "search"),
     "all": tuple(TOOLSETS),
 }
 
