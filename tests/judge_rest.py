@@ -36,7 +36,7 @@ SEED = "1"
 
 def main() -> int:
     """0 when schemathesis finds nothing; its report is printed."""
-    examples = sys.argv[1] if len(sys.argv) > 1 else "30"
+    examples = sys.argv[1] if len(sys.argv) > 1 else "20"
     with tempfile.TemporaryDirectory() as folder, _served(Path(folder)) as (url, key):
         done = subprocess.run(
             [

@@ -143,9 +143,8 @@ def _operation(operation: Operation, document: Mapping[str, Any]) -> str:
     scope = facts["security"][0]["bearer"][0]
     answer = facts["responses"]["200"]["content"]["application/json"]["schema"]
     parts = [_paragraphs(facts["description"]), f"<p>Scope: <code>{_text(scope)}</code></p>"]
-    if facts["parameters"]:
-        cells = (_parameter(parameter) for parameter in facts["parameters"])
-        parts.append(f"<h4>Parameters</h4>{_table(('name', 'in', 'type', 'about'), cells)}")
+    cells = (_parameter(parameter) for parameter in facts["parameters"])
+    parts.append(f"<h4>Parameters</h4>{_table(('name', 'in', 'type', 'about'), cells)}")
     if body:
         parts.append(f"<h4>JSON body</h4>{_fields(body['schema'])}")
     parts.append(f'<h4>Example</h4><pre class="curl"><code>{_text(_curl(operation))}</code></pre>')
