@@ -9,7 +9,6 @@ from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
 from mcp.shared.inbound import decode_header_value
 from starlette.authentication import AuthCredentials
-from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -87,7 +86,7 @@ class TokenGate:
     async def _token(self, scope: Scope) -> AccessToken | None:
         """Whose request it is; None where nobody has to say. Raises `_Answered`."""
         path = scope["path"]
-        given = Headers(scope=scope).getlist("authorization")
+        given = _values(scope, b"authorization")
         if _IN_QUERY in scope["query_string"]:
             raise _Answered(_bad(path, "A token in the URL is not accepted, as URLs are kept."))
         if len(given) > 1:
@@ -112,19 +111,25 @@ class TokenGate:
         path = scope["path"]
         held, needed = expanded(token.scopes), READ
         if path == MCP_PATH:
-            needed = self._needed_by(Headers(scope=scope))
+            needed = self._needed_by(scope)
         if needed not in held:
             said = f"This needs a token with the scope {needed}."
             challenge = self._challenges.insufficient(path, needed)
             raise _Answered(_refusal(path, 403, said, challenge))
 
-    def _needed_by(self, headers: Headers) -> str:
-        if headers.get("mcp-method") == "tools/call":
+    def _needed_by(self, scope: Scope) -> str:
+        if _values(scope, b"mcp-method") == ["tools/call"]:
+            names = _values(scope, b"mcp-name")
             try:
-                return self._needed(decode_header_value(headers.get("mcp-name")) or "")
+                return self._needed(decode_header_value(names[0]) or "" if names else "")
             except KeyError:
                 pass  # the door knows which names come near
         return READ
+
+
+def _values(scope: Scope, name: bytes) -> list[str]:
+    """Every value of a header. ASGI has the names in lower case."""
+    return [value.decode("latin-1") for given, value in scope["headers"] if given == name]
 
 
 def _bad(path: str, said: str) -> Response:
