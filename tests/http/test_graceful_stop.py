@@ -59,7 +59,7 @@ def test_a_write_that_is_going_on_gets_its_answer_before_the_process_ends_with_0
 def test_a_call_that_does_not_settle_ends_at_its_own_deadline_and_says_what_is_not_known() -> None:
     with (
         served_sandbox() as (_, sandbox),
-        serving(env=against(sandbox, BILLING_MCP_UPSTREAM_TIMEOUT="1")) as server,
+        serving(env=against(sandbox, BILLING_MCP_UPSTREAM_TIMEOUT="3")) as server,
         ThreadPoolExecutor() as pool,
     ):
         slow(sandbox, 10)
