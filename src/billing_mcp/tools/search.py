@@ -8,6 +8,7 @@ from billing_mcp import search
 from billing_mcp.declarations import ANY_WRITE, READ, Toolset
 from billing_mcp.door import Door
 from billing_mcp.errors import BillingError, NotConfigured, NotFound, NotPermitted, one_line
+from billing_mcp.params import Name
 from billing_mcp.results import Outcome, Page, Result, compact
 from billing_mcp.validation import nearest
 
@@ -20,7 +21,7 @@ LONGEST_SCHEMA = 6_000
 NOT_YET = "not in this server yet"
 NEAR = 3
 
-Name = Annotated[str, Field(min_length=1, max_length=100)]
+ToolName = Annotated[Name, Field(min_length=1, max_length=100)]
 Arguments = dict[str, Any]
 
 
@@ -38,7 +39,7 @@ class ToolRow(Result):
 @toolset.tool(READ)
 async def search_tools(
     door: Door,
-    query: Annotated[str, Field(min_length=1, max_length=500)],
+    query: Annotated[Name, Field(min_length=1, max_length=500)],
     limit: Annotated[int, Field(ge=1, le=20)] = 8,
 ) -> Page[ToolRow]:
     """Find tools by what is to be done, in a person's own words, among all operations of Togai and
@@ -57,14 +58,14 @@ async def search_tools(
 
 
 @toolset.tool(READ)
-async def run_read_tool(door: Door, name: Name, arguments: Arguments | None = None) -> Outcome:
+async def run_read_tool(door: Door, name: ToolName, arguments: Arguments | None = None) -> Outcome:
     """Run a tool that only reads, found with search-tools but not listed. Answers what that tool
     answers."""
     return await _run(door, name, arguments or {}, reads=True)
 
 
 @toolset.tool(ANY_WRITE)
-async def run_write_tool(door: Door, name: Name, arguments: Arguments | None = None) -> Outcome:
+async def run_write_tool(door: Door, name: ToolName, arguments: Arguments | None = None) -> Outcome:
     """Run a tool that changes data, found with search-tools but not listed. Its operationId goes
     inside `arguments`. Answers what that tool answers."""
     return await _run(door, name, arguments or {}, reads=False)
