@@ -208,7 +208,8 @@ class Catalog:
             if isinstance(result, Outcome):
                 return result
             envelope = _envelope(binding, envelope)
-            return results.success(result, detail, envelope, given, whole=whole)
+            owner = caller.tenant.name
+            return results.success(result, detail, envelope, given, owner, whole=whole)
         except errors.BillingError as error:
             _point_to_ids(error, arguments)
             return results.failure(error, _envelope(binding, envelope))
@@ -233,7 +234,7 @@ class Catalog:
             binding.operation_given = given.pop("operationId") is not None
         passed, skipped = dict(given), 0
         if "nextToken" in given:
-            skipped, passed["nextToken"] = results.resumed(given)
+            skipped, passed["nextToken"] = results.resumed(given, caller.tenant.name)
         vendor = tools.vendor_of(declaration.name)
         handle: Any = _Door(self, caller)
         if vendor is not None:
