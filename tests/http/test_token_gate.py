@@ -192,6 +192,9 @@ async def test_figures_are_for_whoever_has_a_token(
 ) -> None:
     assert (await http.get("/metrics")).status_code == 403
     assert (await http.get("/metrics", headers=bearer(issuer))).status_code == 200
+    of_others = bearer(issuer, scope="openid")
+    lacking = await http.get("/metrics", headers=of_others)
+    assert lacking.json()["error"] == "insufficient_scope"
     wrong = bearer(issuer, exp=1)
     assert (await http.get("/metrics", headers=wrong)).status_code == 401
 

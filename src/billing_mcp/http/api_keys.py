@@ -37,7 +37,6 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 LOOK_S = 1
 _RANDOM_BYTES = 32
 _SHOWN = len(PREFIX) + 8
-_PRIVATE = 0o600
 _LARGEST_FILE_BYTES = 4 * 1024 * 1024
 
 
@@ -139,12 +138,12 @@ def write(path: Path, keys: Iterable[ApiKey]) -> None:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[IO[bytes]]:
+    # Such a file is its owner's alone from the beginning.
     with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
         try:
             yield file
             file.flush()
             os.fsync(file.fileno())
-            Path(file.name).chmod(_PRIVATE)
             if path.exists() and (path.stat().st_uid, path.stat().st_gid) != _owner(file.name):
                 # Written by root for the account that the server runs as.
                 os.chown(file.name, path.stat().st_uid, path.stat().st_gid)

@@ -96,7 +96,8 @@ class SigningKeys:
                 # Those who waited find what the first of them fetched.
                 if not self._holds(key_id) and self._may_ask:
                     await self._renew()
-        elif self._stale and self._may_ask and not self._renewing.locked():
+        elif self._stale and self._may_ask:
+            # The others go on with the key that they have: they may not ask for a while.
             async with self._renewing:
                 await self._renew()
         if not self._usable or (key_id not in self._published and self._failed):

@@ -63,7 +63,7 @@ class TokenGate:
             return
         try:
             token = await self._token(scope)
-            if token is not None and scope["path"] not in OPTIONAL_PATHS:
+            if token is not None:
                 self._require_scope(scope, token)
         except _Answered as answered:
             await answered.response(scope, receive, send)
