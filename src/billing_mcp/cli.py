@@ -117,6 +117,11 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
         case "stdio":
             from billing_mcp.server import BillingServer
 
+            if len(settings.tenants) > 1:
+                raise SettingsError(
+                    f"stdio serves one tenant, and BILLING_MCP_TENANTS has {len(settings.tenants)}."
+                    " Use `billing-mcp http`, or a file with one tenant."
+                )
             server = BillingServer(settings)
             gc.freeze()
             gc.enable()

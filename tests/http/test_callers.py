@@ -6,6 +6,7 @@ from typing import Any
 import anyio
 import httpx2
 import pytest
+from mcp import MCPError
 from pydantic import SecretStr
 
 from answers import facts
@@ -122,3 +123,14 @@ async def test_a_key_made_by_the_verb_opens_a_real_server_to_its_bearer(
             async with connected(http, era, headers, f"{served.url}/mcp") as client:
                 assert facts(await client.call_tool("list-customers", {}))["count"] > 0
             assert (await http.get("/v1/customers")).status_code == 200
+
+
+async def test_a_server_that_asks_for_tokens_lets_nobody_in_without_whatever_stands_before_it() -> (
+    None
+):
+    server = BillingServer(HOSTED)
+    app(HOSTED, server, authentication=Issuer().authentication())
+    with pytest.raises(MCPError, match="needs an access token"):
+        await server.call_tool("list-customers", {})
+    with pytest.raises(MCPError, match="needs an access token"):
+        await server.list_tools()

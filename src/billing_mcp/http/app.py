@@ -67,6 +67,7 @@ def app(
     application.add_middleware(RequestBodyLimitMiddleware, max_body_size=BODY_LIMIT_BYTES)
     application.add_middleware(BodyDeadline)
     if authentication is not None:
+        server.asks_for_tokens = True
         needed = server.catalog.needed_scope
         application.add_middleware(TokenGate, authentication=authentication, needed=needed)
     application.add_middleware(Hosts, security=security)

@@ -107,7 +107,7 @@ class RestFace:
             caller = self._server.caller()
         except MCPError as error:  # a token of no tenant of this server
             return problem("not-permitted", error.error.message)
-        if route.tool not in catalog.served_to(caller):
+        if not catalog.is_served(route.tool, caller):
             # The door says why; the arguments do not matter to it.
             outcome = await catalog.invoke(route.tool, {}, caller)
             return problems.of_failure(outcome, self._headers(route, caller))
