@@ -176,10 +176,10 @@ async def test_no_completion_offers_what_another_tenant_has_even_after_that_tena
                 references.append((reference, argument.name, argument.completes))
     assert len(references) > 15
     good_calls(world_of(estate))  # reports usage, by which entitlements are known
-    for reference, argument, kind in references:
-        own = await completed(estate, "harbor", reference, argument)
+    for reference, parameter, kind in references:
+        own = await completed(estate, "harbor", reference, parameter)
         before = len(estate.vendors["harbor"].asked)
-        found = await completed(estate, "acme", reference, argument)
+        found = await completed(estate, "acme", reference, parameter)
         assert len(estate.vendors["harbor"].asked) == before
         assert own or kind not in SOURCES, reference
         assert not set(found) & set(own) or kind in SHIPPED, (reference, found)

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import anyio
 from jwt import PyJWK, PyJWTError
 
-from billing_mcp.credentials import is_loopback
+from billing_mcp.credentials import is_link_local, is_loopback
 
 logger = logging.getLogger(__name__)
 
@@ -182,6 +182,8 @@ class SigningKeys:
         local = local and parts.scheme == "http" and is_loopback(parts.hostname or "")
         if not parts.hostname or (parts.scheme != "https" and not local):
             raise Unfetched(f"{source} names a jwks_uri that is not https")
+        if is_link_local(parts.hostname):
+            raise Unfetched(f"{source} names a jwks_uri on a link-local address")
         return url
 
     def _prepare(self, key_id: str, algorithm: str) -> PyJWK:
