@@ -13,25 +13,36 @@ import itertools
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 
 from billing_mcp import tools
+from billing_mcp.spelling import Spelling
 
 # What a match is worth: of the word itself, of a thing by another name, of two neighbours, of what
 # an id is of, of a word in a name or title (where it says more than among the everyday words).
 WORD, THING, PAIR, ID, TITLE = 1.0, 1.0, 0.6, 1.0, 2
 CORRECTED = 0.7
-# By what an operation gains that does what is asked for, and one that reads when somebody asks or
-# writes when somebody orders.
-ACT, KIND = 1.2, 1.35
+# By what an operation gains that does what is asked for, one that reads when somebody asks or
+# writes when somebody orders, and one all of whose title is asked for.
+ACT, KIND, SUBJECT = 1.3, 1.3, 1.2
 # BM25: how soon a repeated word says nothing new, how far a long text is held against an operation.
 SATURATION, LENGTH = 1.5, 0.4
 LONGEST_QUERY = 60
 
 _LOOKS = frozenset({"=list", "=get", "=validate", "=simulate"})
 _GENERATION = re.compile(r"v[12]")
+# What stands between two phrases.
+END = ";"
+_PARTS = re.compile(r"v[12]\b|[a-z]+|\d+|;")
+_COMPOUND = re.compile(r"\b([a-z]{3,})(?:-[a-z]+)+\b")
+# What somebody does not mean: "the draft, not the live one".
+_CONTRAST = re.compile(
+    r"(?<=[,;(-])\s*(?:and |but )?"
+    r"(?:not|no|never|without|instead of|rather than|(?:i )?don'?t|nothing|nobody)\b[^.,;:!?)]*"
+)
+_LETTERS, _DIGIT = re.compile(r"[a-z]+"), re.compile(r"\d")
 _SNAKE = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
 _PARAMETER = re.compile(r"{(\w+?)(?:_id|Id)?(?:_str)?}")
 
@@ -95,9 +106,10 @@ class Concepts:
     """
 
     def __init__(self, rows: Iterable[Mapping[str, str]]) -> None:
-        self._things: Phrases = defaultdict(list)
-        self._acts: Phrases = defaultdict(list)
+        self._things: Phrases = {}
+        self._acts: Phrases = {}
         self.stop, self.opening, self.fillers = set[str](), set[str](), set[str]()
+        self.act_words = set[str]()
         single = {"stop": self.stop, "opening": self.opening, "filler": self.fillers}
         for row in rows:
             if row["kind"] in single:
@@ -108,34 +120,41 @@ class Concepts:
             parts = _plain if row["kind"] == "act" else stems_of
             for phrase in row["words"].split(";"):
                 stems = parts(phrase)
-                phrases[stems[0]].append((stems, f"={row['concept']}"))
+                if row["kind"] == "act":
+                    self.act_words.update(stems)
+                phrases.setdefault(stems[0], []).append((stems, f"={row['concept']}"))
         for phrases in (self._things, self._acts):
             for found in phrases.values():
                 found.sort(key=lambda phrase: -len(phrase[0]))
 
     def vocabulary(self) -> set[str]:
-        return {stem for found in self._things.values() for stems, _ in found for stem in stems}
+        """Every stem that means something; the words of the acts are no typing errors either."""
+        things = {stem for found in self._things.values() for stems, _ in found for stem in stems}
+        return things | {_stem(word) for word in self.act_words | self.opening | self.fillers}
 
     def things(self, stems: list[str]) -> list[str]:
-        return sorted(_meant(stems, self._things))
+        return _meant(stems, self._things)
 
-    def acts(self, text: str) -> frozenset[str]:
-        return frozenset(_meant(_plain(text), self._acts))
+    def acts(self, words: list[str]) -> frozenset[str]:
+        return frozenset(_meant(words, self._acts))
 
 
-def _meant(stems: list[str], phrases: Phrases) -> set[str]:
+def _meant(stems: list[str], phrases: Phrases) -> list[str]:
     """What words stand for; a price plan is a plan, and no price."""
-    meant: set[str] = set()
-    start = 0
-    while start < len(stems):
+    meant: list[str] = []
+    after = 0
+    for start, stem in enumerate(stems):
+        if start < after or stem not in phrases:
+            continue
         longest = 1
-        for phrase, concept in phrases.get(stems[start], ()):
-            if len(phrase) < longest:
+        for phrase, concept in phrases[stem]:
+            size = len(phrase)
+            if size < longest:
                 break
-            if stems[start : start + len(phrase)] == phrase:
-                longest = len(phrase)
-                meant.add(concept)
-        start += longest
+            if size == 1 or stems[start : start + size] == phrase:
+                longest = size
+                meant.append(concept)
+        after = start + longest
     return meant
 
 
@@ -147,22 +166,32 @@ class Index:
         self._concepts = concepts
         # The verb of a name is its first word.
         self._acts = [
-            concepts.acts(each.name.removeprefix("batch-").split("-")[0])
+            concepts.acts([each.name.removeprefix("batch-").split("-")[0]])
             for each in self._operations
         ]
-        self._worth = _bm25([self._text(operation) for operation in self._operations])
-        self._vocabulary = concepts.vocabulary() | set(filter(str.isalpha, self._worth))
-        self._alike: dict[tuple[str, int], list[str]] = defaultdict(list)
-        for stem in sorted(self._vocabulary):
-            self._alike[stem[0], len(stem)].append(stem)
+        self._within: dict[str, dict[int, int]] = defaultdict(dict)
+        sizes = [self._read(position, each) for position, each in enumerate(self._operations)]
+        usual = sum(sizes) / len(sizes)
+        self._damped = [SATURATION * (1 - LENGTH + LENGTH * size / usual) for size in sizes]
+        things = [concepts.things(stems_of(each.title)) for each in self._operations]
+        self._subjects = [self._shares(found) for found in things]
+        words = (*filter(str.isalpha, self._within), *concepts.vocabulary())
+        self._verbs = Spelling(concepts.act_words, lambda _: 0)
+        self._stems = Spelling(words, lambda stem: len(self._within.get(stem, ())))
 
     def find(self, query: str) -> list[Operation]:
         asked = self._asked(query)
         scores: dict[int, float] = defaultdict(float)
         for feature, weight in asked.features.items():
-            for position, worth in self._worth.get(feature, ()):
-                scores[position] += weight * worth
+            found = self._within.get(feature, {})
+            rarity = self._rarity(feature)
+            for position, count in found.items():
+                damped = count * (SATURATION + 1) / (count + self._damped[position])
+                scores[position] += weight * rarity * damped
         for position in scores:
+            subject = self._subjects[position]
+            share = sum(subject[thing] for thing in subject.keys() & asked.features.keys())
+            scores[position] *= 1 + (SUBJECT - 1) * share
             if asked.acts & self._acts[position]:
                 scores[position] *= ACT
             if asked.reads is self._operations[position].reads:
@@ -170,19 +199,31 @@ class Index:
         ranked = sorted(scores, key=lambda position: (-scores[position], position))
         return [self._operations[position] for position in ranked]
 
-    def _text(self, operation: Operation) -> Counter[str]:
-        """What an operation is known by, and how often."""
-        text: Counter[str] = Counter()
-        for phrase in operation.words.split(";"):
-            text.update(self._features(stems_of(phrase)))
+    def _rarity(self, feature: str) -> float:
+        found = len(self._within.get(feature, ()))
+        return math.log(1 + (len(self._operations) - found + 0.5) / (found + 0.5))
+
+    def _shares(self, things: list[str]) -> dict[str, float]:
+        """How much each of these things says of the whole, from 0 to 1: the rarer the more."""
+        whole = sum(map(self._rarity, things))
+        return {thing: self._rarity(thing) / whole for thing in things}
+
+    def _read(self, position: int, operation: Operation) -> int:
+        """Notes what an operation is known by, and how often; returns how much that is."""
+        features = self._features(
+            ["#" if part.isdigit() else _stem(part) for part in _PARTS.findall(operation.words)]
+        )
         for phrase in (operation.name, operation.title):
-            text.update(dict.fromkeys(self._features(stems_of(phrase)), TITLE // 2))
+            features += dict.fromkeys(self._features(stems_of(phrase)))
         for parameter in _PARAMETER.findall(operation.path):
             words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", parameter)
-            text.update(self._ids([*stems_of(words), "#"]))
-        return text
+            features += self._ids([*stems_of(words), "#"])
+        for feature, count in Counter(features).items():
+            self._within[feature][position] = count
+        return len(features)
 
     def _asked(self, query: str) -> Asked:
+        query = _COMPOUND.sub(self._unless_name, _CONTRAST.sub(" ", query.lower()))
         stems, corrected = [], set()
         for stem in stems_of(query)[:LONGEST_QUERY]:
             stems.append(self._known(stem))
@@ -192,7 +233,7 @@ class Index:
             feature: _weight(feature) * (CORRECTED if feature in corrected else 1)
             for feature in self._features(stems)
         }
-        acts = self._concepts.acts(query)
+        acts = self._concepts.acts([self._spelled(word) for word in _plain(query)[:LONGEST_QUERY]])
         # With the id of a thing at hand nobody wants the list of them; accounts and customers are
         # mostly whose things are asked for.
         if any(f[-1] == "#" and f not in ("=account #", "=customer #") for f in features):
@@ -201,6 +242,11 @@ class Index:
             acts = acts - {"=get"} | {"=list"}
         reads = True if self._wants_to_see(query) else False if acts - _LOOKS else None
         return Asked(features, acts, reads)
+
+    def _unless_name(self, compound: re.Match[str]) -> str:
+        """Nothing for what begins with a word nobody knows, as "acme-old": it names a thing."""
+        first = _stem(compound[1])
+        return compound[0] if first in self._stems or first in self._concepts.stop else " "
 
     def _wants_to_see(self, query: str) -> bool:
         """Whether a sentence begins as a question does, or as a wish to be shown something."""
@@ -218,14 +264,16 @@ class Index:
         words = re.findall(r"[a-z]+[^su]s\b", query.lower())
         return any(self._concepts.things(stems_of(word)) for word in words)
 
-    def _features(self, stems: list[str]) -> Iterator[str]:
+    def _features(self, stems: list[str]) -> list[str]:
         """The words that say something, the pairs they form, the things they mean, ids of what."""
-        telling = [stem for stem in stems if stem not in self._concepts.stop and stem != "#"]
-        yield from telling
-        yield from (f"{one} {two}" for one, two in itertools.pairwise(telling))
-        yield from self._concepts.things(stems)
-        if "#" in stems:
-            yield from self._ids(stems)
+        stop = self._concepts.stop
+        telling = [stem for stem in stems if stem not in stop and stem != "#"]
+        pairs = [
+            f"{one} {two}" for one, two in itertools.pairwise(telling) if END not in (one, two)
+        ]
+        ids = self._ids(stems) if "#" in stems else ()
+        words = [stem for stem in telling if stem != END]
+        return [*words, *pairs, *self._concepts.things(stems), *ids]
 
     def _ids(self, stems: list[str]) -> set[str]:
         """For each id in a text what the words before it say that it is of: `=invoice #`."""
@@ -236,15 +284,14 @@ class Index:
             for thing in self._concepts.things(stems[max(0, end - 2) : end])
         }
 
+    def _spelled(self, word: str) -> str:
+        """A word as the acts have it."""
+        stem = _stem(word)
+        known = stem in self._stems or stem in self._concepts.stop
+        return word if known else self._verbs.correct(word)
+
     def _known(self, stem: str) -> str:
-        """The known stem that a typing error away is this one; the stem itself if there is none."""
-        if stem in self._vocabulary or stem in self._concepts.stop or len(stem) < 4:
-            return stem
-        for length in (len(stem), len(stem) + 1, len(stem) - 1):
-            for known in self._alike.get((stem[0], length), ()):
-                if _one_slip(stem, known):
-                    return known
-        return stem
+        return stem if stem in self._concepts.stop else self._stems.correct(stem)
 
 
 def _weight(feature: str) -> float:
@@ -253,26 +300,8 @@ def _weight(feature: str) -> float:
     return THING if feature[0] == "=" else PAIR if " " in feature else WORD
 
 
-def _bm25(texts: list[Counter[str]]) -> dict[str, list[tuple[int, float]]]:
-    """Feature → the texts it is in, each with what a match of it is worth."""
-    sizes = [text.total() for text in texts]
-    usual = sum(sizes) / len(sizes)
-    within: dict[str, list[tuple[int, float]]] = defaultdict(list)
-    for position, text in enumerate(texts):
-        damped = SATURATION * (1 - LENGTH + LENGTH * sizes[position] / usual)
-        for feature, count in text.items():
-            within[feature].append((position, count * (SATURATION + 1) / (count + damped)))
-    rarity = [
-        math.log(1 + (len(texts) - found + 0.5) / (found + 0.5)) for found in range(len(texts) + 1)
-    ]
-    return {
-        feature: [(position, worth * rarity[len(found)]) for position, worth in found]
-        for feature, found in within.items()
-    }
-
-
 def _plain(text: str) -> list[str]:
-    return re.findall(r"[a-z]+", text.lower().replace("'", ""))
+    return _LETTERS.findall(text.lower().replace("'", ""))
 
 
 def stems_of(text: str) -> list[str]:
@@ -280,16 +309,18 @@ def stems_of(text: str) -> list[str]:
 
     Of an id such as inv.4bX the kind stays as well.
     """
-    text = _SNAKE.sub(" 0 ", text).lower().replace("'s", "").replace("'", "")
-    if not re.search(r"\d", text):
-        return [_stem(word) for word in re.findall(r"[a-z]+", text)]
+    if "_" in text:
+        text = _SNAKE.sub(" 0 ", text)
+    text = text.lower().replace("'s", "").replace("'", "")
+    if not _DIGIT.search(text):
+        return [_stem(word) for word in _LETTERS.findall(text)]
     stems = []
     for chunk in re.findall(r"[\w.@]+", text):
         word = chunk.strip(".")
         if _GENERATION.fullmatch(word):
             stems.append(word)
         elif re.search(r"\d", word):
-            kind = re.match(r"([a-z_]{2,})\.", word)
+            kind = re.match(r"([a-z_]{2,})[._]", word)
             stems += [_stem(part) for part in kind[1].split("_") if part] if kind else []
             stems.append("#")
         else:
@@ -319,17 +350,6 @@ def _stem(word: str) -> str:
     if len(word) > 3 and word[-1] == "y":
         word = word[:-1] + "i"
     return word
-
-
-def _one_slip(one: str, two: str) -> bool:
-    """Whether one letter is wrong, missing or too many, or two neighbours have changed places."""
-    start = 0
-    while start < min(len(one), len(two)) and one[start] == two[start]:
-        start += 1
-    one, two = one[start:], two[start:]
-    if len(one) == len(two):
-        return one[1:] == two[1:] or (one[:2] == two[1::-1] and one[2:] == two[2:])
-    return one[1:] == two if len(one) > len(two) else one == two[1:]
 
 
 @functools.cache
