@@ -12,8 +12,11 @@ from billing_mcp.config import Settings
 from billing_mcp.connection import Application
 from billing_mcp.credentials import Credential, TenantSettings, Vendor
 from billing_mcp.http.app import app
+from billing_mcp.http.metrics import Metrics
+from billing_mcp.logs import CallLog
 from billing_mcp.sandbox import SandboxSettings, open_sandbox
 from billing_mcp.server import BillingServer
+from billing_mcp.telemetry import Several
 from hosted_asking import bearer, client_of
 from issuer import ISSUER, PUBLIC_URL, Issuer
 from world import World, open_world
@@ -56,10 +59,10 @@ class Estate:
 async def sandboxes() -> AsyncIterator[Estate]:
     """Each tenant with a company of its own: harbor's is that of `world`, acme's is empty."""
     tenants = (TenantSettings("harbor"), TenantSettings("acme"))
-    server = BillingServer(_settings(tenants))
+    server, metrics = _server(tenants)
     world = open_world(server)
     server.tenants["acme"]._sandbox = open_sandbox(SandboxSettings(demo=False))
-    async with _opened(server) as estate:
+    async with _opened(server, metrics) as estate:
         estate.world = world
         yield estate
 
@@ -76,26 +79,29 @@ async def live(application: Application) -> AsyncIterator[Estate]:
         )
         for name in ("harbor", "acme")
     )
-    server = BillingServer(_settings(tenants))
+    server, metrics = _server(tenants)
     for tenant in server.tenants.values():
         for vendor in VENDORS:
             tenant.connection(vendor).application = application
-    async with _opened(server) as estate:
+    async with _opened(server, metrics) as estate:
         yield estate
 
 
-def _settings(tenants: tuple[TenantSettings, ...]) -> Settings:
-    return Settings(
+def _server(tenants: tuple[TenantSettings, ...]) -> tuple[BillingServer, Metrics]:
+    """Watched as the verb `http` has it."""
+    settings = Settings(
         auth_issuer=ISSUER,
         public_url=PUBLIC_URL,
         tenants=tenants,
         toolsets=("all",),
         rate_limit=0,
     )
+    metrics = Metrics()
+    return BillingServer(settings, Several((metrics, CallLog()))), metrics
 
 
 @asynccontextmanager
-async def _opened(server: BillingServer) -> AsyncIterator[Estate]:
+async def _opened(server: BillingServer, metrics: Metrics) -> AsyncIterator[Estate]:
     watched = {}
     for name, tenant in server.tenants.items():
         inner = tenant.connection("togai").application
@@ -104,6 +110,6 @@ async def _opened(server: BillingServer) -> AsyncIterator[Estate]:
         for vendor in VENDORS:
             tenant.connection(vendor).application = watched[name]
     issuer = Issuer()
-    made = app(server.catalog.settings, server, authentication=issuer.authentication())
+    made = app(server.catalog.settings, server, metrics, authentication=issuer.authentication())
     async with client_of(made) as http:
         yield Estate(server, http, issuer, watched)

@@ -77,7 +77,10 @@ async def estate() -> AsyncIterator[Estate]:
 @pytest.mark.parametrize("bad", BAD)
 async def test_a_bad_token_opens_no_door(estate: Estate, bad: str) -> None:
     text = BAD[bad](estate.issuer)
-    await refused_everywhere(estate, {"authorization": f"Bearer {text}"}, text)
+    headers = {"authorization": f"Bearer {text}"}
+    for answer in await tried(estate, headers):
+        assert_refused(answer, text)
+    assert [vendor.asked for vendor in estate.vendors.values()] == [[], []]
 
 
 @pytest.mark.parametrize(
@@ -94,18 +97,30 @@ async def test_a_bad_token_opens_no_door(estate: Estate, bad: str) -> None:
     ids=str,
 )
 async def test_without_a_token_no_door_opens(estate: Estate, headers: dict[str, str]) -> None:
-    await refused_everywhere(estate, headers, "")
-
-
-async def refused_everywhere(estate: Estate, headers: dict[str, str], text: str) -> None:
-    calls = good_calls(open_world(BillingServer(Settings())))
-    for door in doors(estate.server, calls):
-        answer = await door.through(estate.http, headers)
-        assert_refused(answer, text)
-    for method in (*LISTS, "server/discover", "initialize", "ping", "nonsense"):
-        assert_refused(await asked(estate.http, method, headers), text)
-        assert_refused(await legacy(estate.http, method, headers), text)
+    for answer in await tried(estate, headers):
+        assert_refused(answer, "")
     assert [vendor.asked for vendor in estate.vendors.values()] == [[], []]
+
+
+@pytest.mark.parametrize("text", ["", "expired"])
+async def test_no_tool_is_behind_a_door_that_forgets_to_ask(estate: Estate, text: str) -> None:
+    headers = {"authorization": f"Bearer {BAD[text](estate.issuer)}"} if text else {}
+    for door in doors(estate.server, good_calls(open_world(BillingServer(Settings())))):
+        assert_refused(await door.through(estate.http, headers), "")
+    assert [vendor.asked for vendor in estate.vendors.values()] == [[], []]
+
+
+async def tried(estate: Estate, headers: dict[str, str]) -> list[httpx2.Response]:
+    """Every method of MCP in both eras, and REST for reading and writing."""
+    call = {"name": "list-customers", "arguments": {}}
+    methods = (*LISTS, "server/discover", "initialize", "ping", "nonsense")
+    return [
+        *[await ask(estate.http, method, headers) for method in methods for ask in (asked, legacy)],
+        await asked(estate.http, "tools/call", headers, **call),
+        await legacy(estate.http, "tools/call", headers, **call),
+        await estate.http.get("/v1/customers", headers=headers),
+        await estate.http.post("/v1/customers", json={"id": "new"}, headers=headers),
+    ]
 
 
 def assert_refused(answer: httpx2.Response, text: str) -> None:
