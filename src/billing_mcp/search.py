@@ -147,11 +147,12 @@ def _meant(stems: list[str], phrases: Phrases) -> list[str]:
         if start < after or stem not in phrases:
             continue
         longest = 1
+        second = stems[start + 1] if start + 1 < len(stems) else END
         for phrase, concept in phrases[stem]:
             size = len(phrase)
             if size < longest:
                 break
-            if size == 1 or stems[start : start + size] == phrase:
+            if size == 1 or (phrase[1] == second and stems[start : start + size] == phrase):
                 longest = size
                 meant.append(concept)
         after = start + longest
@@ -210,9 +211,7 @@ class Index:
 
     def _read(self, position: int, operation: Operation) -> int:
         """Notes what an operation is known by, and how often; returns how much that is."""
-        features = self._features(
-            ["#" if part.isdigit() else _stem(part) for part in _PARTS.findall(operation.words)]
-        )
+        features = self._features([_stem(part) for part in _PARTS.findall(operation.words)])
         for phrase in (operation.name, operation.title):
             features += dict.fromkeys(self._features(stems_of(phrase)))
         for parameter in _PARAMETER.findall(operation.path):
@@ -331,6 +330,8 @@ def stems_of(text: str) -> list[str]:
 @functools.lru_cache(maxsize=8192)
 def _stem(word: str) -> str:
     """The word without the endings of number and tense; enough for texts as short as these."""
+    if word.isdigit():
+        return "#"
     if len(word) < 4:
         return word
     if word[-1] == "s" and not word.endswith(("ss", "us", "is", "ias")):

@@ -83,6 +83,23 @@ def test_an_id_says_that_one_thing_is_meant_and_not_the_list() -> None:
     assert first("which invoices are overdue") == "list-invoices"
 
 
+def test_what_is_said_not_to_be_meant_is_not_looked_for() -> None:
+    assert first("retire this add-on") == "delete-addon"
+    assert names("retire this add-on, not the usage meter") == names("retire this add-on")
+
+
+def test_a_name_made_of_several_words_says_nothing_about_what_is_wanted() -> None:
+    assert names("void a credit of globex-invoice") == names("void a credit of globex")
+
+
+def test_an_id_with_an_underscore_says_what_it_is_of_as_one_with_a_dot_does() -> None:
+    assert first("show inv_4bX") == first("show inv.4bX") == "get-invoice"
+
+
+def test_a_typing_error_in_what_is_to_be_done_is_understood() -> None:
+    assert first("delte the usage meter") == first("delete the usage meter") == "delete-usage-meter"
+
+
 def test_the_generation_of_an_operation_is_heard() -> None:
     assert first("list price plans v1") == "list-price-plans"
     assert first("list price plans v2") == "list-price-plans-v2"
