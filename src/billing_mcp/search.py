@@ -26,7 +26,7 @@ WORD, THING, PAIR, ID, TITLE = 1.0, 1.0, 0.6, 1.0, 2
 CORRECTED = 0.7
 # By what an operation gains that does what is asked for, one that reads when somebody asks or
 # writes when somebody orders, and one all of whose title is asked for.
-ACT, KIND, SUBJECT = 1.3, 1.3, 1.2
+ACT, KIND, SUBJECT = 1.3, 1.3, 1.3
 # BM25: how soon a repeated word says nothing new, how far a long text is held against an operation.
 SATURATION, LENGTH = 1.5, 0.4
 LONGEST_QUERY = 60
