@@ -170,7 +170,7 @@ class Index:
             concepts.acts([each.name.removeprefix("batch-").split("-")[0]])
             for each in self._operations
         ]
-        self._within: dict[str, dict[int, int]] = defaultdict(dict)
+        self._within: dict[str, list[tuple[int, int]]] = defaultdict(list)
         sizes = [self._read(position, each) for position, each in enumerate(self._operations)]
         usual = sum(sizes) / len(sizes)
         self._damped = [SATURATION * (1 - LENGTH + LENGTH * size / usual) for size in sizes]
@@ -184,9 +184,9 @@ class Index:
         asked = self._asked(query)
         scores: dict[int, float] = defaultdict(float)
         for feature, weight in asked.features.items():
-            found = self._within.get(feature, {})
+            found = self._within.get(feature, ())
             rarity = self._rarity(feature)
-            for position, count in found.items():
+            for position, count in found:
                 damped = count * (SATURATION + 1) / (count + self._damped[position])
                 scores[position] += weight * rarity * damped
         for position in scores:
@@ -218,7 +218,7 @@ class Index:
             words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", parameter)
             features += self._ids([*stems_of(words), "#"])
         for feature, count in Counter(features).items():
-            self._within[feature][position] = count
+            self._within[feature].append((position, count))
         return len(features)
 
     def _asked(self, query: str) -> Asked:
