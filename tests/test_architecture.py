@@ -102,7 +102,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "tools",
     },
     "keys": {"config", "credentials", "http.api_keys", "scopes"},
-    "doctor": {"catalog", "config", "credentials", "tenants"},
+    "doctor": {"catalog", "config", "credentials", "http.checkup", "tenants"},
     "rating": {"money", "rating"},
     "sandbox": {"money", "rating", "sandbox"},
 }

@@ -75,6 +75,9 @@ def main(arguments: Sequence[str]) -> int:
             raise
         return _unread()
     except SettingsError as error:
+        if options.verb == "doctor":
+            print(f"trouble  {error}")
+            return 1
         print(f"billing-mcp: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

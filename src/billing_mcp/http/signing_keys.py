@@ -9,7 +9,7 @@ whoever stops the authorization server cannot stop ours for a day.
 import json
 import logging
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -123,6 +123,11 @@ class SigningKeys:
             self._lifetime_s = _lifetime_s(document.headers)
             return
         raise Unfetched(f"{self._issuer} did not answer in {PATIENCE_S} seconds")
+
+    def fitting(self, algorithms: Iterable[str]) -> list[str]:
+        """Those algorithms for which there is a key."""
+        published = [key for same in self._published.values() for key in same]
+        return [name for name in algorithms if any(_fits(key, name) for key in published)]
 
     async def _renew(self) -> None:
         # Set before the fetch, so that one that is cut short counts as well.
