@@ -84,16 +84,21 @@ async def pipe(command: Sequence[str], environment: Mapping[str, str]) -> AsyncI
 
 
 class Socket:
-    """One kept-alive HTTP connection to /mcp."""
+    """One kept-alive HTTP connection to /mcp, with a token or without."""
 
     def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        port: int,
+        token: str | None = None,
     ) -> None:
         self.reader, self.writer, self.port = reader, writer, port
+        self._bearer = "" if token is None else f"Authorization: Bearer {token}\r\n"
 
     @classmethod
-    async def open(cls, port: int) -> "Socket":
-        return cls(*await asyncio.open_connection("127.0.0.1", port), port)
+    async def open(cls, port: int, token: str | None = None) -> "Socket":
+        return cls(*await asyncio.open_connection("127.0.0.1", port), port, token)
 
     async def call_tool(self, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         body = request(1, "tools/call", name=name, arguments=dict(arguments))
@@ -102,7 +107,7 @@ class Socket:
             "Content-Type: application/json\r\n"
             "Accept: application/json, text/event-stream\r\n"
             f"MCP-Protocol-Version: {PROTOCOL}\r\nMcp-Method: tools/call\r\nMcp-Name: {name}\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n"
+            f"{self._bearer}Content-Length: {len(body)}\r\n\r\n"
         )
         self.writer.write(head.encode() + body)
         status, headers = await self._head()

@@ -32,7 +32,7 @@ def good_calls(world: World) -> dict[str, dict[str, Any]]:
     entries = f"/togai/accounts/harbor-main/features/{world.answers}/entries"
     entry_id = world.ask("GET", entries)["data"][0]["id"]
     of_the_ledger = {"get-operation": {"operationId": GRANTED}, "list-operations": {}}
-    return _togai(world, entry_id) | _looked_up(world) | _suger() | of_the_ledger
+    return _togai(world, entry_id) | _looked_up(world) | _suger() | _run() | of_the_ledger
 
 
 def _report(world: World, group_id: str) -> None:
@@ -122,4 +122,14 @@ def _suger() -> dict[str, dict[str, Any]]:
         "update-usage-metering-config-info": {
             "body": {"partnerUsageMeteringConfigs": [{"partner": "AWS"}]}
         },
+    }
+
+
+def _run() -> dict[str, dict[str, Any]]:
+    """What tools are found with, and run by."""
+    customer = {"id": "run-customer", "name": "Run", "primaryEmail": "billing@run.example"}
+    return {
+        "search-tools": {"query": "what does this customer owe us"},
+        "run-read-tool": {"name": "get-account", "arguments": {"accountId": "harbor-main"}},
+        "run-write-tool": {"name": "create-customer", "arguments": customer},
     }

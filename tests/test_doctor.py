@@ -41,7 +41,7 @@ def test_without_keys_all_is_well_and_said_to_be_invented(
     code, lines = doctor(capsys)
     assert code == 0
     assert lines == [
-        "ok       35 tools are served",
+        "ok       38 tools are served",
         "ok       no vendor key is set: both vendors are the embedded sandbox, data is invented",
         "ok       Togai (sandbox): answers",
         "ok       Suger (sandbox): answers",
@@ -54,7 +54,7 @@ def test_with_keys_it_asks_both_vendors_and_says_where_their_data_is_from(
     code, lines = doctor(capsys)
     assert code == 0
     assert lines == [
-        "ok       35 tools are served",
+        "ok       38 tools are served",
         "ok       Togai (sandbox): answers",
         "ok       Suger (sandbox): answers",
     ]
@@ -67,7 +67,7 @@ def test_a_vendor_without_a_key_is_told_and_no_trouble(
     code, lines = doctor(capsys)
     assert code == 0
     assert "ok       Suger: no key, so its tools are absent" in lines
-    assert "ok       22 tools are served" in lines
+    assert "ok       25 tools are served" in lines
 
 
 @pytest.mark.parametrize(

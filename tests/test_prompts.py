@@ -35,8 +35,6 @@ NAMES = [
 ]
 OF_SUGER = ["find-unreported-usage", "reconcile-a-marketplace"]
 WRITING = ["grant-goodwill-credit", "onboard-a-customer"]
-# Tools that the prompts name before they exist; the walks pass over them.
-COMING = {"search-tools", "run-read-tool", "run-write-tool"}
 KINDS = {error.kind for error in errors.BillingError.__subclasses__()}
 COMPLETED = {"customer", "price-plan", "event-schema", "feature", "entitlement"}
 STEP = re.compile(r"^\d+\. `([a-z-]+)` \(([^)]*)\)", re.MULTILINE)
@@ -136,17 +134,13 @@ def test_every_tool_prompt_and_guide_that_is_named_exists(name: str) -> None:
     playbook = PLAYBOOKS[name]
     text = f"{playbook.text}\n{RULES}"
     named = set(re.findall(r"`([a-z]+(?:-[a-z]+)+)`", text))
-    assert named <= set(tools.MODULES) | COMING | KINDS
+    assert named <= set(tools.MODULES) | KINDS
     assert set(playbook.needs) <= set(tools.MODULES) & named
     assert set(re.findall(r"prompt:? ([a-z]+(?:-[a-z]+)+)", text)) <= set(NAMES)
     for topic in re.findall(r"`billing://guides/([a-z-]+)`", text):
         assert (ROOT / "src" / "billing_mcp" / "guides" / f"{topic}.md").exists(), topic
     kinds = {argument.completes for argument in playbook.arguments}
     assert kinds <= COMPLETED | {None}
-
-
-def test_tools_that_have_come_are_no_longer_called_coming() -> None:
-    assert COMING.isdisjoint(tools.MODULES)
 
 
 @pytest.mark.parametrize(("name", "walk"), WALKS.items(), ids=WALKS)
@@ -158,9 +152,6 @@ async def test_the_steps_of_a_prompt_can_be_taken_in_its_order(name: str, walk: 
         for tool, arguments in walk.calls:
             given = arguments(seen)
             called.append((tool, set(given)))
-            if tool in COMING:
-                seen.append(None)
-                continue
             result = await client.call_tool(tool, given)
             assert not result.is_error, f"{tool}: {said(result)}"
             seen.append(facts(result))

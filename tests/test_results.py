@@ -279,12 +279,12 @@ async def test_a_cut_page_goes_on_only_with_the_arguments_that_led_to_it(
 
 
 def test_a_token_is_taken_apart_into_rows_to_skip_and_the_vendors_own() -> None:
-    assert resumed({}) == (0, None)
-    assert resumed({"nextToken": "abc~1~"}) == (0, "abc~1~")
-    assert resumed({"nextToken": "~12~to~ken"}) == (12, "to~ken")
+    assert resumed({}, "acme") == (0, None)
+    assert resumed({"nextToken": "abc~1~"}, "acme") == (0, "abc~1~")
+    assert resumed({"nextToken": "~12~to~ken"}, "acme") == (12, "to~ken")
     for forged in ("~1", "~7~", "~7~=0123456789ab"):
         with pytest.raises(InvalidRequest):
-            resumed({"nextToken": forged})
+            resumed({"nextToken": forged}, "acme")
 
 
 async def test_a_large_vendor_token_survives_being_wrapped(

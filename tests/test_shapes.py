@@ -8,7 +8,7 @@ from mcp import Client
 from pydantic import Field, ValidationError, WithJsonSchema
 
 from answers import facts, failure
-from billing_mcp.declarations import CREATE, READ, Toolset, Write
+from billing_mcp.declarations import CREATE, READ, Toolset, Verdict, Write
 from billing_mcp.params import Body, Name, NonNegative
 from billing_mcp.results import Exact, Result, TokenPage
 from billing_mcp.server import BillingServer
@@ -51,7 +51,13 @@ async def list_things(togai: Togai, kind: Name | None = None) -> TokenPage[Thing
     return await togai.fetch(TokenPage[Thing], query={"kind": kind})
 
 
-@toolset.tool(CREATE, "POST /things", title="Make it", write=Write(find_out="look"))
+async def unasked(*_: object) -> Verdict:
+    raise NotImplementedError
+
+
+@toolset.tool(
+    CREATE, "POST /things", title="Make it", write=Write(find_out="look", reconcile=unasked)
+)
 async def make_thing(
     togai: Togai,
     pair: Pair,
@@ -64,7 +70,7 @@ async def make_thing(
     return await togai.fetch(Thing, body={})
 
 
-@toolset.tool(CREATE, "POST /once", write=Write(find_out="look", key="id"))
+@toolset.tool(CREATE, "POST /once", write=Write(find_out="look", reconcile=unasked, key="id"))
 async def send_once(togai: Togai) -> Letter:
     """Send a letter once."""
     return await togai.fetch(Letter)

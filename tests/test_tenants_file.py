@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from billing_mcp.catalog import Catalog
+from billing_mcp.cli import main
 from billing_mcp.config import Settings, from_environ, hosting_trouble
 from billing_mcp.credentials import SettingsError
 
@@ -165,3 +166,13 @@ def test_settings_that_cannot_hold_together_are_named(
 def test_several_tenants_need_callers_who_say_who_they_are(read: Read) -> None:
     settings = read("[tenants.a]\nsandbox = true\n[tenants.b]\nsandbox = true\n")
     assert "There are 2 tenants" in str(hosting_trouble(settings))
+
+
+def test_stdio_serves_one_tenant_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "tenants.toml"
+    path.write_text("[tenants.a]\nsandbox = true\n[tenants.b]\nsandbox = true\n")
+    monkeypatch.setenv("BILLING_MCP_TENANTS", str(path))
+    assert main(["stdio"]) == 2
+    assert "stdio serves one tenant, and BILLING_MCP_TENANTS has 2." in capsys.readouterr().err

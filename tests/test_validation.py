@@ -84,6 +84,12 @@ def error_of(
             "card.rates[0].raet",
             'card.rates[0] has no field "raet"; did you mean rate?',
         ),
+        ({"name[]": "ab"}, "name[]", 'make-card has no argument "name[]"; did you mean name?'),
+        (
+            {"card": {"rates": [{"currency": "USD", "rate": "1"}], "kind()": "FLAT"}},
+            "card.kind()",
+            'card has no field "kind()"; did you mean kind?',
+        ),
         (
             {
                 "card": {

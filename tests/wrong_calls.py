@@ -63,7 +63,7 @@ def sample(name: str, schema: dict[str, Any]) -> Any:
             return [sample("", schema["items"])]
     if "additionalProperties" in schema and isinstance(schema["additionalProperties"], dict):
         return {"key": sample("", schema["additionalProperties"])}
-    return {name: sample(name, inner) for name, inner in schema["properties"].items()}
+    return {name: sample(name, inner) for name, inner in schema.get("properties", {}).items()}
 
 
 def options_of(schema: dict[str, Any]) -> list[Any]:

@@ -78,7 +78,14 @@ class Question:
     def answered(self, answer: Any) -> Outcome:
         if isinstance(answer, Outcome):
             return answer
-        return results.success(answer, self.detail, self._envelope(), self.given, whole=self.whole)
+        return results.success(
+            answer,
+            self.detail,
+            self._envelope(),
+            self.given,
+            self.tenant.name,
+            whole=self.whole,
+        )
 
     def failed(self, error: errors.BillingError) -> Outcome:
         return results.failure(error, self._envelope())
@@ -164,7 +171,7 @@ class ToolCall(Question):
     async def _result(self) -> results.Result | Outcome:
         passed = dict(self.given)
         if "nextToken" in passed:
-            self._skipped, passed["nextToken"] = results.resumed(self.given)
+            self._skipped, passed["nextToken"] = results.resumed(self.given, self.tenant.name)
         handle = self.door
         if self.built.vendor is not None:
             handle = self.built.handle(self.tenant, self.binding)

@@ -62,7 +62,12 @@ class Catalog:
         selected = self.selected(caller.tenant.settings)
         if caller.scopes >= scopes.ALL:
             return selected
-        return tuple(name for name in selected if self.needed_scope(name) in caller.scopes)
+        return tuple(name for name in selected if self.is_served(name, caller))
+
+    def is_served(self, name: str, caller: Caller) -> bool:
+        """Whether a caller finds a tool of that name in the list."""
+        selected = name in self.selected(caller.tenant.settings)
+        return selected and self.needed_scope(name) in caller.scopes
 
     def listed(self, caller: Caller) -> list[dict[str, Any]]:
         """What a client lists."""
@@ -184,7 +189,7 @@ class Catalog:
         listed: bool,
         whole: bool,
     ) -> Outcome:
-        known = name in (self.served_to(caller) if listed else tools.MODULES)
+        known = self.is_served(name, caller) if listed else name in tools.MODULES
         if not known or self.refusal(name, caller) is not None:
             return results.failure(
                 self._unserved(name, caller), Envelope(caller.tenant.environment())
@@ -232,7 +237,7 @@ class _Door:
     caller: Caller
 
     def is_served(self, name: str) -> bool:
-        return name in self.catalog.served_to(self.caller)
+        return self.catalog.is_served(name, self.caller)
 
     def refusal(self, name: str) -> errors.BillingError | None:
         return self.catalog.refusal(name, self.caller)

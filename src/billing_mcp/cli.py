@@ -21,6 +21,7 @@ VERBS = {
     "operations": "list what was written and what became of it",
     "tools": "list what would be served under the present settings",
     "doctor": "check settings, credentials and reachability; say what to do next",
+    "keys": "add NAME, list or revoke NAME: the API keys that http accepts",
 }
 
 
@@ -34,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     made.add_argument("verb", nargs="?", default="stdio", choices=list(VERBS), metavar="verb")
+    made.add_argument("words", nargs="*", metavar="word", help="keys: what to do, and the name")
     made.add_argument("--version", action="version", version=f"billing-mcp {__version__}")
     for variable in VARIABLES:
         made.add_argument(
@@ -46,6 +48,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--port", help="http, sandbox: the port to listen on (sandbox: 9070)")
     made.add_argument("--data", help="sandbox: same as --sandbox-data")
     made.add_argument("--now", help="sandbox: same as --sandbox-now")
+    made.add_argument("--scopes", help="keys add: what the key allows (default: billing:read)")
+    made.add_argument("--tenant", help="keys add: whose data the key is for")
+    made.add_argument("--expires", metavar="DAYS", help="keys add: when it ends (default: never)")
     return made
 
 
@@ -54,7 +59,10 @@ def main(arguments: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         # A Windows console's code page would break on the first dash.
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
-    options = parser().parse_args(list(_spelled_out(arguments)))
+    made = parser()
+    options = made.parse_intermixed_args(list(_spelled_out(arguments)))
+    if options.words and options.verb != "keys":
+        made.error(f"unrecognized arguments: {' '.join(options.words)}")
     try:
         settings = from_environ(os.environ, _flags(options))
         logs.configure(settings)
@@ -68,6 +76,9 @@ def main(arguments: Sequence[str]) -> int:
             raise
         return _unread()
     except SettingsError as error:
+        if options.verb == "doctor":
+            print(f"trouble  {error}")
+            return 1
         print(f"billing-mcp: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -110,6 +121,11 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
         case "stdio":
             from billing_mcp.server import BillingServer
 
+            if len(settings.tenants) > 1:
+                raise SettingsError(
+                    f"stdio serves one tenant, and BILLING_MCP_TENANTS has {len(settings.tenants)}."
+                    " Use `billing-mcp http`, or a file with one tenant."
+                )
             server = BillingServer(settings)
             gc.freeze()
             gc.enable()
@@ -139,7 +155,19 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
             from billing_mcp.doctor import examine
 
             return examine(settings)
+        case "keys":
+            return _keys(options, settings)
     return 0
+
+
+def _keys(options: argparse.Namespace, settings: Settings) -> int:
+    from datetime import UTC, datetime
+
+    from billing_mcp.keys import Wanted, run
+
+    gc.enable()
+    wanted = Wanted(options.scopes, options.tenant, options.expires)
+    return run(options.words, wanted, settings, datetime.now(UTC))
 
 
 def _sandbox(settings: Settings, port: str | None) -> int:

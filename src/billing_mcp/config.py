@@ -21,6 +21,7 @@ from billing_mcp.credentials import (
 )
 
 PREFIX = "BILLING_MCP_"
+CALLS_A_MINUTE = 600
 SANDBOX_START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
@@ -82,7 +83,7 @@ VARIABLES = (
     Variable(
         "RATE_LIMIT",
         "`http` calls a minute per caller; 0: no limit",
-        "600",
+        "600 with authentication, else none",
         "integer",
         0,
         1_000_000,
@@ -127,7 +128,7 @@ class Settings:
     auth_tenant_claim: str = "tenant"
     api_keys: Path | None = None
     tenants_file: Path | None = None
-    rate_limit: int = 600
+    rate_limit: int | None = None
     ledger_url: SecretStr | None = None
     ledger_retention: int = 400
     data_home: Path | None = None  # None: where this system's programs keep a user's data
@@ -145,6 +146,17 @@ class Settings:
     def authenticated(self) -> bool:
         """Whether `http` asks its callers who they are."""
         return self.auth_issuer is not None or self.api_keys is not None
+
+    @property
+    def calls_a_minute(self) -> int:
+        """How many calls `http` takes from one caller; 0 is no limit.
+
+        Without authentication there is one caller, whoever started it on this machine, and nobody
+        to be fair to.
+        """
+        if self.rate_limit is not None:
+            return self.rate_limit
+        return CALLS_A_MINUTE if self.authenticated else 0
 
     @property
     def sandbox_start(self) -> datetime:

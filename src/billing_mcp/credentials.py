@@ -106,6 +106,10 @@ def base_url(name: str, text: str) -> str:
         raise SettingsError(f"{name} must be a plain base URL such as {TOGAI_URL}, not {text!r}.")
     if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.hostname)):
         raise SettingsError(f"{name} must be https, or http on loopback; {text!r} leaks the key.")
+    if is_link_local(url.hostname):
+        raise SettingsError(
+            f"{name} is a link-local address, where cloud machines show their own keys: {text!r}."
+        )
     if port == 0:
         raise SettingsError(f"{name} has port 0: {text!r}.")
     return text.rstrip("/")
@@ -119,3 +123,13 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def is_link_local(host: str) -> bool:
+    """Whether an address is one that only the next machine answers, however it is written."""
+    try:
+        address = ipaddress.ip_address(host.strip("[]").partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_link_local

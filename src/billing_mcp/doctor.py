@@ -3,12 +3,14 @@ to do next."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 
 import anyio
 
 from billing_mcp.catalog import Catalog
 from billing_mcp.config import VARIABLES, Settings
-from billing_mcp.credentials import SettingsError, Vendor
+from billing_mcp.credentials import SettingsError, TenantSettings, Vendor
+from billing_mcp.http import checkup
 from billing_mcp.tenants import VENDOR_NAMES, Caller, Tenant
 
 # One cheap read for each vendor: it needs the network, the key and the right to read.
@@ -37,35 +39,55 @@ async def findings(settings: Settings) -> AsyncGenerator[tuple[bool, str], None]
     changed = [variable for variable in VARIABLES if variable.attribute in settings.origins]
     for variable in changed:
         yield True, f"{settings.origins[variable.attribute]}: {variable.meaning}"
-    served = Catalog(settings).served
+    async for finding in checkup.findings(settings):
+        yield finding
+    catalog = Catalog(settings)
+    for tenant in settings.tenants:
+        # Whatever a tenant may use, doctor has to be able to ask its vendors.
+        asking = replace(tenant, toolsets=None, tools=(), exclude_tools=())
+        async for well, sentence in _of_tenant(catalog, Tenant(asking, settings)):
+            yield well, _named(sentence, settings, tenant)
+
+
+async def _of_tenant(catalog: Catalog, tenant: Tenant) -> AsyncGenerator[tuple[bool, str], None]:
+    served = catalog.selected(tenant.settings)
     yield (
         bool(served),
         f"{len(served)} tools are served"
         if served
         else ("no tool is served: look at --toolsets, --exclude-tools and the vendor keys"),
     )
-    if settings.tenant.sandboxed:
+    if tenant.settings.sandboxed:
         yield True, "no vendor key is set: both vendors are the embedded sandbox, data is invented"
-    tenant = Tenant(settings.tenant, settings)
     try:
-        if settings.tenant.sandboxed:
+        if tenant.settings.sandboxed:
             _ = tenant.sandbox
     except SettingsError as error:
         yield False, str(error)
         return
     try:
         for vendor in PROBES:
-            if settings.tenant.has(vendor):
-                yield await _probe(vendor, settings, tenant)
+            if tenant.settings.has(vendor):
+                yield await _probe(vendor, tenant)
             else:
                 yield True, f"{VENDOR_NAMES[vendor]}: no key, so its tools are absent"
     finally:
         await tenant.close()
 
 
-async def _probe(vendor: Vendor, settings: Settings, tenant: Tenant) -> tuple[bool, str]:
+def _named(sentence: str, settings: Settings, tenant: TenantSettings) -> str:
+    """A sentence about one tenant of a file, with the names that its settings have there."""
+    if settings.tenants_file is None:
+        return sentence
+    where = f"tenants.{tenant.name}"
+    for name in ("TOGAI_API_KEY", "SUGER_API_KEY", "SUGER_ORG_ID"):
+        sentence = sentence.replace(name, f"{where}.{name.lower()}")
+    return f"{where}: {sentence}"
+
+
+async def _probe(vendor: Vendor, tenant: Tenant) -> tuple[bool, str]:
     # The probe must work whatever toolsets are served, so it has a catalogue of its own.
-    catalog = Catalog(Settings(tenants=settings.tenants, toolsets=("all",)))
+    catalog = Catalog(Settings(tenants=(tenant.settings,), toolsets=("all",)))
     name, arguments = PROBES[vendor]
     outcome = await catalog.invoke(name, arguments, Caller(tenant))
     # As the vendor itself says: a sandbox on a port looks live until it has answered.

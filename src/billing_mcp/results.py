@@ -67,9 +67,12 @@ class Page(Result, Generic[Row]):
         """How to ask for the rows after these; empty on the last page."""
         return {}
 
-    def cut(self, rows: int, arguments: Mapping[str, Any]) -> Self:
-        """The page shortened to its first rows, with the way to the others if there is one."""
-        _ = arguments
+    def cut(self, rows: int, arguments: Mapping[str, Any], owner: str) -> Self:
+        """The page shortened to its first rows, with the way to the others if there is one.
+
+        `owner` is the tenant whose page it is.
+        """
+        _ = arguments, owner
         note = f"Only the first {rows} of {len(self.data)} rows fit; the vendor does not page them."
         return self.model_copy(update={"data": self.data[:rows], "note": note})
 
@@ -79,7 +82,7 @@ class TokenPage(Page[Row], Generic[Row]):
 
     A page too large to answer with is cut, and continued by a token of ours: `~rows~token`, the
     rows already shown of the page that the vendor's token leads to. A first page has none; there
-    the fingerprint of the arguments stands, because they alone lead to that page.
+    the fingerprint of the arguments and of the tenant stands, because they alone lead to that page.
     """
 
     nextToken: str | None = None
@@ -87,9 +90,9 @@ class TokenPage(Page[Row], Generic[Row]):
     def more(self) -> dict[str, Any]:
         return {"nextToken": self.nextToken} if self.nextToken else {}
 
-    def cut(self, rows: int, arguments: Mapping[str, Any]) -> Self:
-        skipped, token = resumed(arguments)
-        resume = f"~{skipped + rows}~{token or _fingerprint(arguments)}"
+    def cut(self, rows: int, arguments: Mapping[str, Any], owner: str) -> Self:
+        skipped, token = resumed(arguments, owner)
+        resume = f"~{skipped + rows}~{token or _fingerprint(arguments, owner)}"
         return self.model_copy(update={"data": self.data[:rows], "nextToken": resume})
 
     def after(self, skipped: int) -> Self:
@@ -104,15 +107,17 @@ class OffsetPage(Page[Row], Generic[Row]):
     def more(self) -> dict[str, Any]:
         return {"nextOffset": self.nextOffset} if self.nextOffset else {}
 
-    def cut(self, rows: int, arguments: Mapping[str, Any]) -> Self:
+    def cut(self, rows: int, arguments: Mapping[str, Any], owner: str) -> Self:
+        _ = owner
         offset = (arguments.get("offset") or 0) + rows
         return self.model_copy(update={"data": self.data[:rows], "nextOffset": offset})
 
 
-def resumed(arguments: Mapping[str, Any]) -> tuple[int, str | None]:
+def resumed(arguments: Mapping[str, Any], owner: str) -> tuple[int, str | None]:
     """Take a `nextToken` apart: rows to leave out, and the vendor's token for that page.
 
-    Raises `InvalidRequest` for a token of ours that no page gave, or gave for other arguments.
+    Raises `InvalidRequest` for a token of ours that no page gave, or gave for other arguments or
+    to another tenant. The vendor's own is bound to the tenant by the key that it is sent with.
     """
     token = arguments.get("nextToken")
     if token is None or not token.startswith("~"):
@@ -126,7 +131,7 @@ def resumed(arguments: Mapping[str, Any]) -> tuple[int, str | None]:
         )
     if not match[2].startswith(_OF_ARGUMENTS):
         return int(match[1]), match[2]
-    if match[2] != _fingerprint(arguments):
+    if match[2] != _fingerprint(arguments, owner):
         raise errors.InvalidRequest(
             "nextToken is of a list with other arguments.",
             field="nextToken",
@@ -139,9 +144,9 @@ def resumed(arguments: Mapping[str, Any]) -> tuple[int, str | None]:
 _OF_ARGUMENTS = "="
 
 
-def _fingerprint(arguments: Mapping[str, Any]) -> str:
+def _fingerprint(arguments: Mapping[str, Any], owner: str) -> str:
     meant = {name: str(arguments[name]) for name in sorted(arguments) if name != "nextToken"}
-    return _OF_ARGUMENTS + hashlib.sha256(compact(meant).encode()).hexdigest()[:12]
+    return _OF_ARGUMENTS + hashlib.sha256(compact([owner, meant]).encode()).hexdigest()[:12]
 
 
 class Reserved(BaseModel):
@@ -189,12 +194,13 @@ def success(
     detail: Detail,
     envelope: Envelope,
     arguments: Mapping[str, Any],
+    owner: str,
     *,
     whole: bool = False,
 ) -> Outcome:
     """`whole` leaves a single thing as large as it is, for a reader that pages it itself."""
     if isinstance(result, Page):
-        return _listed(result, detail, envelope, arguments)
+        return _listed(result, detail, envelope, arguments, owner)
     found = values(result)
     if result.long and detail == "concise":
         found = pick(found, result.concise)
@@ -213,7 +219,11 @@ def failure(error: errors.BillingError, envelope: Envelope) -> Outcome:
 
 
 def _listed(
-    page: Page[Any], detail: Detail, envelope: Envelope, arguments: Mapping[str, Any]
+    page: Page[Any],
+    detail: Detail,
+    envelope: Envelope,
+    arguments: Mapping[str, Any],
+    owner: str,
 ) -> Outcome:
     rows = [values(row) for row in page.data]
     concise: Sequence[str] = ()
@@ -224,7 +234,7 @@ def _listed(
     kept = _that_fit(rows)
     is_cut = kept < len(rows)
     if is_cut:
-        page, rows = page.cut(kept, arguments), rows[:kept]
+        page, rows = page.cut(kept, arguments, owner), rows[:kept]
     if kept == 1:
         rows = [_bounded(row) for row in rows]
     more = page.more()

@@ -59,6 +59,9 @@ class BillingServer(MCPServer[None]):
         self.resources = Resources(self.catalog)
         self.prompts = Prompts(self.catalog)
         self._tools: dict[str, Tool] = {}
+        # Set by the HTTP app when it asks for tokens: then nobody is let in without one, whatever
+        # stands before this server.
+        self.asks_for_tokens = False
         super().__init__(
             "billing-mcp",
             title="Billing",
@@ -104,11 +107,13 @@ class BillingServer(MCPServer[None]):
     def caller(self, context: Context[None, Any] | None = None) -> Caller:
         """Whose request this is: by its access token, or whoever started this server.
 
-        Raises `MCPError` when the token names no tenant of this server.
+        Raises `MCPError` when the token names no tenant of this server, or is missing.
         """
         progress = None if context is None else _progress(context)
         token = get_access_token()
         if token is None:
+            if self.asks_for_tokens:
+                raise MCPError(INVALID_REQUEST, "This server needs an access token.")
             return Caller(self.tenant, progress=progress)
         claims = token.claims or {}
         name = claims.get("tenant")

@@ -77,10 +77,13 @@ class Handle:
     vendor: ClassVar[str]
     key_setting: ClassVar[str]
 
-    def __init__(self, connection: Connection, binding: Binding) -> None:
+    def __init__(
+        self, connection: Connection, binding: Binding, timeout_s: float | None = None
+    ) -> None:
         self._connection = connection
         self._binding = binding
-        self._deadline = anyio.current_time() + connection.timeout_s
+        self._timeout_s = connection.timeout_s if timeout_s is None else timeout_s
+        self._deadline = anyio.current_time() + self._timeout_s
         binding.environment = connection.environment
 
     @property
@@ -108,7 +111,7 @@ class Handle:
 
     async def progress(self, done: int, total: int, message: str) -> None:
         """Tell the caller how far a long call is, and start the deadline of the next step."""
-        self._deadline = anyio.current_time() + self._connection.timeout_s
+        self._deadline = anyio.current_time() + self._timeout_s
         if self._binding.progress is not None:
             await self._binding.progress(done, total, message)
 
@@ -176,7 +179,7 @@ class Handle:
         with anyio.CancelScope(deadline=self._deadline) as scope:
             return await self._attempts(request, attempt)
         assert scope.cancelled_caught
-        seconds = f"{self._connection.timeout_s:g} s"
+        seconds = f"{self._timeout_s:g} s"
         if attempt.on_the_wire or attempt.ambiguous:
             raise self._lost(f"{self.vendor} did not answer within {seconds}", reads=reads)
         if attempt.last is not None:

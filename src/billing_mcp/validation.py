@@ -68,9 +68,13 @@ def _problems(
     tool: str, model: type[BaseModel], error: ValidationError
 ) -> Iterator[tuple[str, str]]:
     for detail in error.errors(include_url=False, include_input=True):
-        loc = [part for part in detail["loc"] if not _is_branch(part)]
+        unknown = detail["type"] == "extra_forbidden"
+        # The name of an unknown argument is the caller's, whatever it looks like.
+        own = detail["loc"][-1:] if unknown else ()
+        above = detail["loc"][: len(detail["loc"]) - len(own)]
+        loc = [*(part for part in above if not _is_branch(part)), *own]
         where = path_text(loc)
-        if detail["type"] == "extra_forbidden":
+        if unknown:
             yield where, _unknown(tool, model, loc)
             continue
         template = _sentence(detail["type"], detail["input"])

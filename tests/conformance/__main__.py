@@ -1,7 +1,8 @@
 """Runs the conformance suite and MCP Inspector on our server: `python -m conformance` in tests/.
 
 The suite's requirements of a revision run on the fixtures, where every scored check must pass, and
-on the product as it is, where `expected.toml` says which scenarios mean anything.
+on the product as it is, where `expected.toml` says which scenarios mean anything. Where callers
+have to show a token, a proxy shows it for the suite, which has none; the Inspector shows its own.
 """
 
 import sys
@@ -15,12 +16,15 @@ from pathlib import Path
 import anyio
 from mcp import Client
 from mcp.shared.exceptions import MCPDeprecationWarning
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from billing_mcp.config import from_environ
 from billing_mcp.server import BillingServer
 from conformance import inspector
-from conformance.app import served
+from conformance.app import listening, served
+from conformance.callers import Known, known
 from conformance.node import Node, NotInstalledError, installed
+from conformance.proxy import Proxy
 from conformance.verdict import Run, Verdict, expected, judge, read
 from processes import command, running
 
@@ -37,6 +41,7 @@ def main() -> int:
         _say(str(error))
         return 1
     began = time.monotonic()
+    _say(f"The servers read HTTP by {AutoHTTPProtocol.__name__}")
     problems = [*_suite(node), *_inspector(node)]
     for problem in problems:
         _say(f"✗ {problem}")
@@ -50,10 +55,10 @@ def _say(line: str) -> None:
 
 
 def _suite(node: Node) -> Iterator[str]:
-    _say(f"{'server':34}{'revision':12}{'scenarios':>10}{'checks':>8}{'excused':>9}")
+    _say(f"{'server':36}{'revision':12}{'scenarios':>10}{'checks':>8}{'excused':>9}")
     for run in expected(Path(__file__).with_name("expected.toml")):
         verdict = _verdict(node, run)
-        row = f"{run.server:34}{run.revision:12}{len(run.passing):10}{verdict.passed:8}"
+        row = f"{run.server:36}{run.revision:12}{len(run.passing):10}{verdict.passed:8}"
         _say(f"{row}{len(run.excused):9}")
         for problem in verdict.problems:
             yield f"{run.server}, {run.revision}: {problem}"
@@ -74,12 +79,20 @@ def _server(name: str) -> AbstractContextManager[str]:
     match name:
         case "fixtures, with sessions":
             return served(stateful=True, sse=True)
+        case "fixtures, with sessions, API key":
+            return served(stateful=True, sse=True, kind="API key")
         case "fixtures, as shipped, SSE":
             return served(stateful=False, sse=True)
+        case "fixtures, as shipped, SSE, API key":
+            return served(stateful=False, sse=True, kind="API key")
         case "fixtures, as shipped, JSON":
             return served(stateful=False, sse=False)
+        case "fixtures, as shipped, JSON, JWT":
+            return served(stateful=False, sse=False, kind="access token")
         case "billing-mcp http":
             return _product()
+        case "billing-mcp http, API key":
+            return _product_behind_a_proxy()
     raise ValueError(name)
 
 
@@ -87,6 +100,19 @@ def _server(name: str) -> AbstractContextManager[str]:
 def _product(**settings: str) -> Iterator[str]:
     with running("http", "--port", "0", env=settings) as line:
         yield line.removeprefix("MCP ")
+
+
+@contextmanager
+def _product_behind_a_proxy() -> Iterator[str]:
+    with known("API key") as caller, _product(**_variables(caller)) as url:
+        assert caller.token is not None
+        with listening(Proxy(url.removesuffix("/mcp"), caller.token)) as origin:
+            yield f"{origin}/mcp"
+
+
+def _variables(caller: Known) -> dict[str, str]:
+    """The settings by which a server in a process of its own knows a caller."""
+    return {f"BILLING_MCP_{name.upper()}": text for name, text in caller.settings.items()}
 
 
 def _inspector(node: Node) -> Iterator[str]:
@@ -102,6 +128,20 @@ def _inspector(node: Node) -> Iterator[str]:
         with _product(BILLING_MCP_TOOLSETS=toolsets) as url:
             for problem in inspector.problems(node, [url, "--transport", "http"], counts):
                 yield f"Inspector over HTTP, {toolsets}: {problem}"
+    for problem in _inspector_with_a_key(node):
+        yield f"Inspector with an API key: {problem}"
+
+
+def _inspector_with_a_key(node: Node) -> list[str]:
+    counts = anyio.run(_counts, "default")
+    with known("API key") as caller, _product(**_variables(caller)) as url:
+        stranger = [url, "--transport", "http"]
+        known_one = [*stranger, "--header", f"Authorization: Bearer {caller.token}"]
+        return [
+            *inspector.problems(node, known_one, counts),
+            *inspector.problems_of_a_call(node, known_one),
+            *inspector.problems_without_a_token(node, stranger),
+        ]
 
 
 async def _counts(toolsets: str) -> dict[str, int]:

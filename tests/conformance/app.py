@@ -1,8 +1,9 @@
 """Our server as the conformance suite wants it: everything of ours, and the suite's fixtures."""
 
+import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import uvicorn
@@ -11,11 +12,16 @@ from mcp.server.mcpserver import Context
 from mcp.types import EmptyResult, SetLevelRequestParams, SubscribeRequestParams, Tool
 from mcp.types import UnsubscribeRequestParams as Unsubscribe
 from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from billing_mcp.config import Settings, from_environ
 from billing_mcp.http.app import app
+from billing_mcp.http.patience import PatientProtocol
+from billing_mcp.http.serving import KEEP_ALIVE_S
 from billing_mcp.server import BillingServer
 from conformance import asking, fixtures
+from conformance.callers import Kind, known
+from conformance.proxy import Proxy
 from good_calls import event
 from processes import PATIENCE_S
 
@@ -48,7 +54,11 @@ class FixtureServer(BillingServer):
     async def list_tools(self) -> list[Tool]:
         listed = await super().list_tools()
         ours = {tool.name: tool for tool in listed}
-        renamed = [ours[real].model_copy(update={"name": name}) for name, (real, _) in OURS.items()]
+        renamed = [
+            ours[real].model_copy(update={"name": name})
+            for name, (real, _) in OURS.items()
+            if real in ours
+        ]
         return [*listed, *renamed, *await MCPServer.list_tools(self)]
 
     async def call_tool(
@@ -73,19 +83,41 @@ async def _accepted(context: ServerRequestContext[None], params: object) -> Empt
 
 
 @contextmanager
-def served(*, stateful: bool, sse: bool) -> Iterator[str]:
-    """The fixtures behind the shipped HTTP app, on a loopback port of the system's choice."""
-    settings = from_environ({}, {"http_sse": str(sse).lower(), "log_level": "ERROR"})
-    application = app(settings, FixtureServer(settings, stateful=stateful))
-    server = uvicorn.Server(
-        uvicorn.Config(application, port=0, log_level="error", access_log=False)
+def served(*, stateful: bool, sse: bool, kind: Kind = "anybody") -> Iterator[str]:
+    """The fixtures behind the shipped HTTP app; its address, for a client that shows no token.
+
+    Where callers have to show one, the address is that of a proxy which does.
+    """
+    with known(kind) as caller, ExitStack() as open_ports:
+        flags = {"http_sse": str(sse).lower(), "log_level": "ERROR", **caller.settings}
+        settings = from_environ({}, flags)
+        server = FixtureServer(settings, stateful=stateful)
+        application = app(settings, server, authentication=caller.authentication)
+        origin = open_ports.enter_context(listening(application))
+        if caller.token is not None:
+            origin = open_ports.enter_context(listening(Proxy(origin, caller.token)))
+        yield f"{origin}/mcp"
+
+
+@contextmanager
+def listening(application: ASGIApp) -> Iterator[str]:
+    """An app in a thread of its own, on a loopback port of the system's choice; its origin."""
+    config = uvicorn.Config(
+        application,
+        # As the product is served.
+        http=PatientProtocol,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        server_header=False,
+        log_level="error",
+        access_log=False,
     )
-    listener = server.config.bind_socket()
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
-    finally:
-        server.should_exit = True
-        thread.join(PATIENCE_S)
-        listener.close()
+    server = uvicorn.Server(config)
+    # It takes connections from now on; they wait until the thread answers them.
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(PATIENCE_S)

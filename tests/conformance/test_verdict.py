@@ -76,11 +76,16 @@ def test_results_are_found_by_the_scenario_their_folder_is_named_for(tmp_path: P
     assert read(tmp_path, ["tools-list", "ping"]) == {"tools-list": [check("tools-list")]}
 
 
-def test_what_is_expected_covers_every_scored_scenario_of_both_revisions() -> None:
+def test_every_scored_scenario_of_both_revisions_is_expected_with_and_without_a_token() -> None:
     runs = expected(Path(__file__).with_name("expected.toml"))
     # 30 and 37 scenarios are what the pinned suite scores for a server.
-    whole = {run.revision: len(run.passing) for run in runs if run.scores_all}
-    assert whole == {"2025-11-25": 30, "2026-07-28": 37}
+    whole = {(run.server, run.revision): len(run.passing) for run in runs if run.scores_all}
+    assert whole == {
+        ("fixtures, with sessions", "2025-11-25"): 30,
+        ("fixtures, with sessions, API key", "2025-11-25"): 30,
+        ("fixtures, as shipped, SSE", "2026-07-28"): 37,
+        ("fixtures, as shipped, SSE, API key", "2026-07-28"): 37,
+    }
     excused = {name for run in runs if run.scores_all for name in run.excused}
     # Only what the suite itself does not score: checks that it skips as not applicable.
     assert {name.split(":")[0] for name in excused} == {"server-stateless"}

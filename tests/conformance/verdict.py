@@ -37,17 +37,18 @@ class Verdict:
 
 
 def expected(file: Path) -> list[Run]:
-    """The runs of `expected.toml`: a run with `like` begins with the table of that name."""
+    """The runs of `expected.toml`, one for each of its servers; `like` is a table to begin with."""
     facts = tomllib.loads(file.read_text(encoding="utf-8"))
     return [
         Run(
-            run["server"],
+            server,
             run["revision"],
             facts["passing"].get(run.get("like"), {}) | run.get("passing", {}),
             run.get("excused", {}),
             run.get("scoresAll", False),
         )
         for run in facts["run"]
+        for server in run["servers"]
     ]
 
 

@@ -27,8 +27,6 @@ COMPUTED: Mapping[str, Callable[[Guide], Figures]] = {
     "pricing-cycles": pricing_cycles,
     "tiered-and-volume": tiered_and_volume,
 }
-# Tools that guides name before they exist. One that exists has to be taken out of here.
-COMING = {"search-tools", "run-read-tool", "run-write-tool"}
 LARGEST_TOKENS = 5000
 IN_BACKTICKS = re.compile(r"`([^`\n]+)`")
 SOURCE = "\n".join(
@@ -78,15 +76,11 @@ def test_a_guide_says_what_its_words_mean_what_is_misread_and_where_to_look(guid
     assert "*Documented* below means" in guide[""].text
 
 
-def test_every_tool_that_a_guide_names_exists_or_is_known_to_come(guide: Guide) -> None:
+def test_every_tool_that_a_guide_names_exists(guide: Guide) -> None:
     named = set(re.findall(r"`([a-z]+(?:-[a-z]+)+)`", guide.text))
     kinds = set(guide_errors.kinds())
-    assert named - kinds <= set(tools.MODULES) | COMING
+    assert named - kinds <= set(tools.MODULES)
     assert named & set(tools.MODULES)
-
-
-def test_a_tool_that_exists_is_not_said_to_come() -> None:
-    assert not COMING & set(tools.MODULES)
 
 
 def test_every_guide_that_a_guide_points_to_exists(guide: Guide) -> None:

@@ -113,7 +113,8 @@ class Server:
         left = 0 if most is None else len(asked) - most
         while len(asked) > left:
             message = await self.heard()
-            if (write := asked.pop(message.get("id", 0), None)) is not None:
+            if message.get("id") in asked:
+                write = asked.pop(message["id"])
                 write.answers.append(message["result"]["structuredContent"])
 
 

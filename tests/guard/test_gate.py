@@ -49,6 +49,15 @@ async def test_a_write_is_recorded_and_the_same_call_again_gets_its_answer_witho
     assert said(again).endswith("replayed: true")
 
 
+async def test_a_write_that_another_tool_runs_goes_the_same_way() -> None:
+    async with guarded() as at:
+        given = {"name": "grant-credit", "arguments": GRANT | {"operationId": OPERATION}}
+        first = facts(await at.call("run-write-tool", given))
+        direct = facts(await at.call("grant-credit", given["arguments"]))  # type: ignore[arg-type]  # the object above
+        assert len(at.effects) == 1
+    assert direct == first | {"replayed": True}
+
+
 async def test_two_equal_calls_without_an_id_are_two_operations() -> None:
     async with guarded() as at:
         first = facts(await at.call("grant-credit", GRANT))

@@ -21,7 +21,7 @@ from recording import SILENCE, TOKEN, Recorder, Says, Waits
 
 pytestmark = pytest.mark.anyio
 
-PAGE = {"data": []}
+PAGE: dict[str, Any] = {"data": []}
 
 
 def shown(metrics: Metrics) -> Mapping[str, str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -37,7 +38,7 @@ class Clock:
 
 
 @asynccontextmanager
-async def served(rate_limit: int) -> AsyncIterator[httpx2.AsyncClient]:
+async def served(rate_limit: int | None) -> AsyncIterator[httpx2.AsyncClient]:
     application = app(Settings(rate_limit=rate_limit), clock=Clock())
     async with (
         application.router.lifespan_context(application),
@@ -154,11 +155,28 @@ async def test_discovery_is_never_refused(method: str) -> None:
             assert "error" not in answer.json()
 
 
-async def test_no_limit_is_no_limit() -> None:
-    async with served(0) as http:
+@pytest.mark.parametrize("rate_limit", [0, None])
+async def test_no_limit_is_no_limit(rate_limit: int | None) -> None:
+    async with served(rate_limit) as http:
         for _ in range(20):
             answer = await http.post(URL, json=LISTING, headers=ACCEPT)
             assert not answer.json()["result"].get("isError")
+
+
+@pytest.mark.parametrize(
+    ("settings", "limit"),
+    [
+        (Settings(), 0),
+        (Settings(api_keys=Path("keys")), 600),
+        (Settings(auth_issuer="https://id.example"), 600),
+        (Settings(api_keys=Path("keys"), rate_limit=0), 0),
+        (Settings(rate_limit=5), 5),
+    ],
+)
+def test_unless_a_setting_says_otherwise_only_callers_who_say_who_they_are_are_limited(
+    settings: Settings, limit: int
+) -> None:
+    assert settings.calls_a_minute == limit
 
 
 def as_principal(name: str, tenant: str) -> AuthenticatedUser:

@@ -15,6 +15,12 @@ from world import World, open_world
 pytestmark = pytest.mark.anyio
 
 
+async def test_the_end_of_a_line_is_part_of_an_id_too(http: httpx2.AsyncClient) -> None:
+    answer = await http.get("/v1/customers/%0A")
+    document = problem_of(answer, 400, "invalid-request")
+    assert document["detail"].startswith("customerId must be text on one line")
+
+
 async def test_a_path_that_is_not_utf_8_is_refused(http: httpx2.AsyncClient) -> None:
     document = problem_of(await http.get("/v1/customers/%FF"), 400, "invalid-request")
     assert document["field"] == "customerId"
@@ -92,6 +98,9 @@ async def test_json_with_a_charset_of_utf_8_is_taken(http: httpx2.AsyncClient) -
     ("request_", "field", "says"),
     [
         (("GET", "/v1/customers?serch=harbor", None), "serch", "did you mean search?"),
+        (("GET", "/v1/customers?search[]=a", None), "search[]", "did you mean search?"),
+        (("GET", "/v1/customers?(=a", None), "(", 'no argument "("'),
+        (("GET", "/v1/customers?=a", None), None, 'no argument ""'),
         (("GET", "/v1/customers?detail=full", None), "detail", "always answers in full"),
         (("GET", "/v1/customers?search=a&search=b", None), "search", "more than once"),
         (("GET", "/v1/customers?search=%FF", None), None, "query cannot be read"),
@@ -139,6 +148,7 @@ async def test_an_argument_that_is_unknown_or_out_of_place_is_refused_by_name(
         "/v1%2Fcustomers",
         "/v1/org/sandbox/billableMetric",
         "/v1/problems/none",
+        "/v1/%0A",
     ],
 )
 async def test_a_path_that_is_no_route_answers_404_and_says_where_they_are(

@@ -6,16 +6,18 @@ from collections.abc import Callable
 from mcp.server.transport_security import RequestBodyLimitMiddleware
 from starlette.applications import Starlette
 
+from billing_mcp import logs
 from billing_mcp.config import Settings, hosting_trouble
 from billing_mcp.credentials import SettingsError
-from billing_mcp.http import health, serving
-from billing_mcp.http.access import Access
+from billing_mcp.http import health, rest, serving
+from billing_mcp.http.access import SECRET_TYPES, Access
+from billing_mcp.http.auth import Authentication
 from billing_mcp.http.front import Front
 from billing_mcp.http.hosts import Hosts, security_of
 from billing_mcp.http.metrics import Metrics
 from billing_mcp.http.patience import BodyDeadline
 from billing_mcp.http.rate_limit import RateLimit, RestRateLimit
-from billing_mcp.logs import CallLog
+from billing_mcp.http.token_gate import TokenGate
 from billing_mcp.server import BillingServer
 from billing_mcp.telemetry import Several
 
@@ -30,10 +32,16 @@ def app(
     server: BillingServer | None = None,
     metrics: Metrics | None = None,
     clock: Callable[[], float] = time.monotonic,
+    authentication: Authentication | None = None,
 ) -> Starlette:
-    """The ASGI app. A server that is given tells `metrics` of its calls if it was made to."""
+    """The ASGI app. A server that is given tells `metrics` of its calls if it was made to.
+
+    Raises `SettingsError` for a file of API keys that cannot be used.
+    """
+    if authentication is None and settings.authenticated:
+        authentication = Authentication(settings)
     metrics = metrics or Metrics()
-    server = server or BillingServer(settings, Several((metrics, CallLog())))
+    server = server or BillingServer(settings, Several((metrics, logs.CallLog())))
     security = security_of(settings)
     application = server.streamable_http_app(
         streamable_http_path=PATH,
@@ -45,6 +53,12 @@ def app(
         transport_security=security,
     )
     application.router.routes.extend(health.routes(metrics, health.Readiness(server, clock)))
+    if authentication is None:
+        application.router.routes.extend(rest.routes(server))
+    else:
+        challenges = authentication.challenges
+        application.router.routes.extend(rest.routes(server, challenges.insufficient_for_rest))
+        application.router.routes.extend(challenges.routes())
     limit = RateLimit(server, metrics, clock)
     # The last one added is the first one asked: who may ask at all is settled before a body is
     # kept in memory, and what the body is before it counts as a call.
@@ -52,6 +66,10 @@ def app(
     application.add_middleware(RestRateLimit, limit=limit)
     application.add_middleware(RequestBodyLimitMiddleware, max_body_size=BODY_LIMIT_BYTES)
     application.add_middleware(BodyDeadline)
+    if authentication is not None:
+        server.asks_for_tokens = True
+        needed = server.catalog.needed_scope
+        application.add_middleware(TokenGate, authentication=authentication, needed=needed)
     application.add_middleware(Hosts, security=security)
     application.add_middleware(Access, metrics=metrics)
     return application
@@ -64,6 +82,7 @@ def serve(settings: Settings, ready: Callable[[str], None] | None = None) -> Non
     """
     if (trouble := hosting_trouble(settings)) is not None:
         raise SettingsError(trouble)
+    logs.configure(settings, as_json=True, secret_types=SECRET_TYPES)
     host = settings.http_host.strip("[]")
     shown = f"[{host}]" if ":" in host else host
 

@@ -109,13 +109,13 @@ def _text(value: object) -> str:
 
 
 def _paragraphs(text: str) -> str:
-    """Paragraphs of our own, in which `…` is code."""
-    made = []
-    for paragraph in text.split("\n\n"):
-        pieces = _text(paragraph).split("`")
-        marked = [f"<code>{piece}</code>" if i % 2 else piece for i, piece in enumerate(pieces)]
-        made.append(f"<p>{''.join(marked)}</p>")
-    return "\n".join(made)
+    return "\n".join(f"<p>{_marked(paragraph)}</p>" for paragraph in text.split("\n\n"))
+
+
+def _marked(text: str) -> str:
+    """Text of our own, in which `…` is code."""
+    pieces = _text(text).split("`")
+    return "".join(f"<code>{piece}</code>" if i % 2 else piece for i, piece in enumerate(pieces))
 
 
 def _navigation(groups: Mapping[str, list[Operation]]) -> Iterator[str]:
@@ -143,9 +143,8 @@ def _operation(operation: Operation, document: Mapping[str, Any]) -> str:
     scope = facts["security"][0]["bearer"][0]
     answer = facts["responses"]["200"]["content"]["application/json"]["schema"]
     parts = [_paragraphs(facts["description"]), f"<p>Scope: <code>{_text(scope)}</code></p>"]
-    if facts["parameters"]:
-        cells = (_parameter(parameter) for parameter in facts["parameters"])
-        parts.append(f"<h4>Parameters</h4>{_table(('name', 'in', 'type', 'about'), cells)}")
+    cells = (_parameter(parameter) for parameter in facts["parameters"])
+    parts.append(f"<h4>Parameters</h4>{_table(('name', 'in', 'type', 'about'), cells)}")
     if body:
         parts.append(f"<h4>JSON body</h4>{_fields(body['schema'])}")
     parts.append(f'<h4>Example</h4><pre class="curl"><code>{_text(_curl(operation))}</code></pre>')
@@ -168,7 +167,7 @@ def _parameter(parameter: Mapping[str, Any]) -> tuple[str, ...]:
         f"<code>{_text(parameter['name'])}</code>{required}",
         _text(parameter["in"]),
         _kind(row),
-        _text(". ".join(part for part in (about, row.rules) if part)),
+        _text(_sentences(about, row.rules)),
     )
 
 
@@ -178,11 +177,15 @@ def _fields(schema: Mapping[str, Any]) -> str:
             f"<code>{_text(row.name or '(the whole)')}</code>"
             + (' <em class="required">required</em>' if row.required else ""),
             _kind(row),
-            _text(". ".join(part for part in (row.about, row.rules) if part)),
+            _text(_sentences(row.about, row.rules)),
         )
         for row in rows("", schema)
     )
     return _table(("field", "type", "about"), cells)
+
+
+def _sentences(*parts: str) -> str:
+    return ". ".join(part.removesuffix(".") for part in parts if part)
 
 
 def _kind(row: Row) -> str:
@@ -216,7 +219,7 @@ def _problem_cells(document: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     }
     for name, response in document["components"]["responses"].items():
         link = f'<a href="/v1/problems/{name}">{name}</a>'
-        yield statuses.get(name, "405"), link, _text(response["description"])
+        yield statuses.get(name, "405"), link, _marked(response["description"])
 
 
 def _problem_links(facts: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[str]:

@@ -20,18 +20,14 @@ from billing_mcp import errors
 from billing_mcp.catalog import Catalog
 from billing_mcp.config import Settings
 from billing_mcp.credentials import Vendor, is_loopback
+from billing_mcp.doctor import PROBES
 from billing_mcp.http.metrics import MEDIA_TYPE, Metrics
 from billing_mcp.server import BillingServer
-from billing_mcp.tenants import VENDOR_NAMES, Tenant
+from billing_mcp.tenants import Tenant
 from billing_mcp.upstream import Binding
 
 logger = logging.getLogger(__name__)
 
-# As `doctor`: a cheap read that needs the network, the key and the right to read.
-PROBES: dict[Vendor, tuple[str, dict[str, int]]] = {
-    "togai": ("list-customers", {"pageSize": 1}),
-    "suger": ("get-usage-metering-config-info", {}),
-}
 PROBE_DEADLINE_S = 5
 FRESH_S = 30
 
@@ -98,29 +94,21 @@ class Readiness:
     async def _probed(self, tenant: Tenant, vendor: Vendor) -> State:
         if tenant.settings.sandboxed:
             return "ok"  # embedded: there is nothing to reach
-        state: State = "unreachable"
-        reason = f"no answer within {self._deadline_s:g} s"
-        with anyio.move_on_after(self._deadline_s):
-            try:
-                await self._read(tenant, vendor)
-            except errors.RateLimited:
-                state = "ok"  # it answers, and takes the key
-            except errors.Unavailable as error:
-                reason = error.message
-            except errors.BillingError as error:
-                state, reason = "refused", error.message
-            else:
-                state = "ok"
-        if state != "ok":
-            logger.warning("%s of tenant %s: %s", VENDOR_NAMES[vendor], tenant.name, reason)
-        return state
+        try:
+            await self._read(tenant, vendor)
+        except errors.RateLimited:
+            return "ok"  # it answers, and takes the key
+        except errors.BillingError as error:
+            logger.warning("Tenant %s: %s", tenant.name, error.message)
+            return "unreachable" if isinstance(error, errors.Unavailable) else "refused"
+        return "ok"
 
     async def _read(self, tenant: Tenant, vendor: Vendor) -> None:
         """Past the door: no policy of a tenant forbids it, and it counts as no call."""
         name, arguments = PROBES[vendor]
         built = self._catalog.built(name)
         binding = Binding(name, built.declaration.route or "", org_id=tenant.settings.organisation)
-        handle = built.shape.handle(tenant.connection(vendor), binding)
+        handle = built.shape.handle(tenant.connection(vendor), binding, self._deadline_s)
         await built.declaration.function(handle, **arguments)
 
 

@@ -1,5 +1,7 @@
 """For which names, and for pages of which sites, this server answers."""
 
+import re
+
 from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -10,6 +12,11 @@ from billing_mcp.errors import one_line
 
 # Probes come by the address of the machine, and learn nothing that others may not.
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
+
+# The SDK takes whatever begins as `127.0.0.1:*` does for a port, `127.0.0.1:1@other.example` too.
+_HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?"
+_FORMS = {"host": re.compile(_HOST), "origin": re.compile(f"[a-z][a-z0-9+.-]*://{_HOST}")}
+_STATUSES = {"host": 421, "origin": 403}
 
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
@@ -43,9 +50,20 @@ class Hosts:
             await self._app(scope, receive, send)
             return
         request = Request(scope)
-        refused = await self._security.validate_request(request)
-        app = self._app if refused is None else _explained(request, refused.status_code)
+        status = _malformed(request)
+        if status is None:
+            refused = await self._security.validate_request(request)
+            status = None if refused is None else refused.status_code
+        app = self._app if status is None else _explained(request, status)
         await app(scope, receive, send)
+
+
+def _malformed(request: Request) -> int | None:
+    """The status for a header that names neither a host nor a site, whatever it begins with."""
+    for header, form in _FORMS.items():
+        if any(form.fullmatch(given) is None for given in request.headers.getlist(header)):
+            return _STATUSES[header]
+    return None
 
 
 def _explained(request: Request, status: int) -> Response:

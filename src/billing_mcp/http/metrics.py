@@ -63,23 +63,39 @@ class Metrics:
             registry=self._registry,
         )
 
+        # Looking a series up by its labels costs several times what counting does.
+        self._ended: dict[tuple[str, str], Counter] = {}
+        self._took: dict[str, Histogram] = {}
+        self._outcomes: dict[tuple[str, str], Counter] = {}
+        self._statuses: dict[int, Counter] = {}
+
     def call_began(self, tool: str) -> None:
         _ = tool
         self._in_flight.inc()
 
     def call_ended(self, call: Call) -> None:
         self._in_flight.dec()
-        self._calls.labels(call.tool, call.outcome).inc()
-        self._seconds.labels(call.tool).observe(call.seconds)
+        ended = call.tool, call.outcome
+        if ended not in self._ended:
+            self._ended[ended] = self._calls.labels(*ended)
+        self._ended[ended].inc()
+        if call.tool not in self._took:
+            self._took[call.tool] = self._seconds.labels(call.tool)
+        self._took[call.tool].observe(call.seconds)
 
     def vendor_asked(self, vendor: str, outcome: str) -> None:
-        self._asked.labels(vendor, outcome).inc()
+        asked = vendor, outcome
+        if asked not in self._outcomes:
+            self._outcomes[asked] = self._asked.labels(*asked)
+        self._outcomes[asked].inc()
 
     def vendor_asked_again(self, vendor: str) -> None:
         self._retries.labels(vendor).inc()
 
     def answered(self, status: int) -> None:
-        self._answers.labels(status).inc()
+        if status not in self._statuses:
+            self._statuses[status] = self._answers.labels(status)
+        self._statuses[status].inc()
 
     def rate_limited(self) -> None:
         self._limited.inc()

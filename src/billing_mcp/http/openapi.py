@@ -14,6 +14,12 @@ from billing_mcp.http.routes import GROUPS, RestRoute
 _JSON = "application/json"
 _UUID = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 
+# Refused before a body is read to its end, by what stands before this face: text and no problem.
+_OF_BODIES = {
+    "408": {"description": "The body did not come within half a minute."},
+    "413": {"description": "The body is above 4 MB."},
+}
+
 _DESCRIPTION = """\
 The REST routes of billing-mcp: usage-based billing (Togai) and cloud-marketplace metering \
 (Suger). Each route is a tool of the MCP server through the same door, and answers in full.
@@ -83,7 +89,7 @@ def _operation(
                 str(TYPES[name].status): {"$ref": f"#/components/responses/{name}"}
                 for name in _possible(route, built)
             },
-            **({"413": {"description": "The body is above 4 MB."}} if route.takes_body else {}),
+            **(_OF_BODIES if route.takes_body else {}),
         },
     }
 

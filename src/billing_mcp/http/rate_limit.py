@@ -4,6 +4,7 @@ Only calls count: finding out what there is to call is never refused, because cl
 discovery for a server that is down.
 """
 
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -30,6 +31,8 @@ from billing_mcp.http.metrics import Metrics
 from billing_mcp.results import Envelope, Outcome
 from billing_mcp.server import BillingServer
 from billing_mcp.tenants import Caller
+
+logger = logging.getLogger(__name__)
 
 CALLS = frozenset({"tools/call", "prompts/get", "resources/read", "completion/complete"})
 # Below /v1, what describes the routes.
@@ -123,6 +126,8 @@ class RateLimit:
         if wait == 0:
             return None
         self._metrics.rate_limited()
+        facts = {"tenant": caller.tenant.name, "principal": caller.principal}
+        logger.info("rate limited", extra={"facts": facts})
         error = errors.RateLimited(
             f"You have made more than the {self._of(caller)} calls a minute that this server "
             "takes from one caller; nothing was sent.",
@@ -137,7 +142,7 @@ class RateLimit:
 
     def _of(self, caller: Caller) -> int:
         own = caller.tenant.settings.rate_limit
-        return self._server.catalog.settings.rate_limit if own is None else own
+        return self._server.catalog.settings.calls_a_minute if own is None else own
 
 
 class RestRateLimit:

@@ -9,7 +9,7 @@ from uuid import UUID
 from mcp import MCPError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from billing_mcp import errors, money, results, tools
@@ -40,8 +40,21 @@ def insufficient_scope(scope: str) -> str:
 
 def routes(server: BillingServer, challenge: Challenge = insufficient_scope) -> list[BaseRoute]:
     """Everything under /v1. `challenge` may say more, such as where tokens come from."""
-    face = RestFace(server, challenge)
-    return [Route(PREFIX, face), Mount(PREFIX, face)]
+    return [_Everything(RestFace(server, challenge))]
+
+
+class _Everything(BaseRoute):
+    """All paths under /v1, which a `Mount` takes only while they have no end of a line in them."""
+
+    def __init__(self, face: "RestFace") -> None:
+        self._face = face
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        ours = scope["type"] == "http" and f"{scope['path']}/".startswith(f"{PREFIX}/")
+        return (Match.FULL if ours else Match.NONE), {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._face(scope, receive, send)
 
 
 class _UnsupportedMediaType(Exception):
@@ -94,7 +107,7 @@ class RestFace:
             caller = self._server.caller()
         except MCPError as error:  # a token of no tenant of this server
             return problem("not-permitted", error.error.message)
-        if route.tool not in catalog.served_to(caller):
+        if not catalog.is_served(route.tool, caller):
             # The door says why; the arguments do not matter to it.
             outcome = await catalog.invoke(route.tool, {}, caller)
             return problems.of_failure(outcome, self._headers(route, caller))

@@ -5,16 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 _RULES = {
-    "minLength": "at least {} characters",
-    "maxLength": "at most {} characters",
-    "minItems": "at least {} items",
-    "maxItems": "at most {} items",
     "minimum": "at least {}",
     "maximum": "at most {}",
     "exclusiveMinimum": "above {}",
     "pattern": "pattern {}",
     "default": "default {}",
 }
+_LENGTHS = (("minLength", "maxLength", "characters"), ("minItems", "maxItems", "items"))
 _WORDS = {"string": "text", "integer": "whole number", "boolean": "true or false", "null": "null"}
 
 Kind = tuple[tuple[str, bool], ...]
@@ -82,5 +79,15 @@ def kind(schema: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
 def _rules(schema: Mapping[str, Any]) -> str:
     found = []
     for branch in (schema, *schema.get("anyOf", ())):
-        found += [text.format(branch[rule]) for rule, text in _RULES.items() if rule in branch]
+        for least, most, of in _LENGTHS:
+            if least in branch and most in branch:
+                found.append(f"{branch[least]} to {branch[most]} {of}")
+            elif most in branch:
+                found.append(f"at most {branch[most]} {of}")
+            elif least in branch:
+                found.append(f"at least {branch[least]} {of}")
+        for rule, text in _RULES.items():
+            # A format says more to a reader than the pattern that spells it out.
+            if rule in branch and not (rule == "pattern" and "format" in branch):
+                found.append(text.format(branch[rule]))
     return ", ".join(found)

@@ -55,6 +55,7 @@ TOOLSETS: dict[str, dict[str, tuple[str, ...]]] = {
             "update-usage-metering-config-info",
         ),
     },
+    "search": {"billing_mcp.tools.search": ("search-tools", "run-read-tool", "run-write-tool")},
     "ledger": {LEDGER: ("get-operation", "list-operations")},
     "togai-accounts": {f"{TOGAI}.accounts": ("get-account",)},
     "togai-event-schemas": {
@@ -68,7 +69,7 @@ TOOLSETS: dict[str, dict[str, tuple[str, ...]]] = {
 CORE = ("togai-billing", "togai-entitlements", "suger-metering")
 GROUPS: dict[str, tuple[str, ...]] = {
     "core": CORE,
-    "default": (*CORE, "ledger"),
+    "default": (*CORE, "search", "ledger"),
     "all": tuple(TOOLSETS),
 }
 

@@ -47,9 +47,9 @@ class BatchedGroup(UsageRecordGroup):
 class BatchedGroups(Page[BatchedGroup]):
     """The groups that a batch made, in its order."""
 
-    def cut(self, rows: int, arguments: Mapping[str, Any]) -> Self:
+    def cut(self, rows: int, arguments: Mapping[str, Any], owner: str) -> Self:
         # A write cannot be asked again for its other rows, whatever its arguments.
-        _ = arguments
+        _ = arguments, owner
         note = (
             f"{len(self.data)} groups were reported; the first {rows} are shown. "
             "list-usagerecordgroups lists the others."

@@ -310,7 +310,8 @@ SHAPE = (
     "ratePlan:{pricingModel:TIERED|VOLUME, slabs:[{order:1, startAfter:0, "
     "priceType:FLAT|PER_UNIT|PACKAGE}]}, rateValues:[{currency, slabRates:[{order:1, rate}]}]}]}; "
     "also fixedFeeRateCards, licenseRateCards, billingEntitlementRateCards, "
-    "entitlementOverageRateCards, creditGrantRateCards, minimumCommitment"
+    "entitlementOverageRateCards, creditGrantRateCards, minimumCommitment. In full: "
+    "billing://schemas/price-plan"
 )
 
 RULES = (

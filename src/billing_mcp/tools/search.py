@@ -1,0 +1,190 @@
+"""Finding a tool in a person's words, and running tools that are not listed: no more is allowed."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from billing_mcp import search
+from billing_mcp.declarations import ANY_WRITE, READ, Toolset
+from billing_mcp.door import Door
+from billing_mcp.errors import BillingError, NotConfigured, NotFound, NotPermitted, one_line
+from billing_mcp.params import Name
+from billing_mcp.results import Outcome, Page, Result, compact
+from billing_mcp.validation import nearest
+
+toolset = Toolset("search")
+
+RUNNERS = {True: "run-read-tool", False: "run-write-tool"}
+SEARCH = "search-tools"
+# An input schema longer than this is not worth its room in an error; its arguments' names are.
+LONGEST_SCHEMA = 6_000
+NOT_YET = "not in this server yet"
+NEAR = 3
+
+ToolName = Annotated[Name, Field(min_length=1, max_length=100)]
+Arguments = dict[str, Any]
+
+
+class ToolRow(Result):
+    name: str
+    title: str
+    toolset: str
+    method: str | None = None
+    path: str | None = None
+    served: bool
+    run: Literal["directly", "run-read-tool", "run-write-tool", "not in this server yet"]
+    arguments: str | None = None
+
+
+@toolset.tool(READ)
+async def search_tools(
+    door: Door,
+    query: Annotated[Name, Field(min_length=1, max_length=500)],
+    limit: Annotated[int, Field(ge=1, le=20)] = 8,
+) -> Page[ToolRow]:
+    """Find tools by what is to be done, in a person's own words, among all operations of Togai and
+    Suger. `run` says how to call each; `arguments` names those of tools that are not listed."""
+    rows: list[ToolRow] = []
+    refusals: list[BillingError] = []
+    for operation in search.find(query):
+        if len(rows) == limit:
+            break
+        refusal = _refusal(door, operation)
+        if refusal is None:
+            rows.append(_row(door, operation))
+        elif len(rows) + len(refusals) < limit:
+            refusals.append(refusal)
+    return Page[ToolRow](data=rows, note=_note(rows, refusals))
+
+
+@toolset.tool(READ)
+async def run_read_tool(door: Door, name: ToolName, arguments: Arguments | None = None) -> Outcome:
+    """Run a tool that only reads, found with search-tools but not listed. Answers what that tool
+    answers."""
+    return await _run(door, name, arguments or {}, reads=True)
+
+
+@toolset.tool(ANY_WRITE)
+async def run_write_tool(door: Door, name: ToolName, arguments: Arguments | None = None) -> Outcome:
+    """Run a tool that changes data, found with search-tools but not listed. Its operationId goes
+    inside `arguments`. Answers what that tool answers."""
+    return await _run(door, name, arguments or {}, reads=False)
+
+
+async def _run(door: Door, name: str, arguments: dict[str, Any], *, reads: bool) -> Outcome:
+    """Raises `BillingError` for a tool that cannot be run here or not by this runner."""
+    runner = RUNNERS[reads]
+    if name in (SEARCH, *RUNNERS.values()):
+        raise NotPermitted(
+            f"{runner} does not run {name}; nothing was sent.", next_step=f"Call {name} directly."
+        )
+    published = door.schema(name)
+    if published is None:
+        raise _no_tool(door, name)
+    refusal = door.refusal(name)
+    if refusal is not None:
+        raise refusal
+    if _reads(published) is not reads:
+        other = RUNNERS[not reads]
+        does = "changes data" if reads else "only reads"
+        takes = f"Call {other} for it; its arguments: {_signature(published)}."
+        raise NotPermitted(
+            f"{name} {does}, so {runner} does not run it; nothing was sent.",
+            next_step=takes if door.is_served(other) else None,
+        )
+    outcome = await door.run(name, arguments)
+    return _with_schema(outcome, published) if outcome.is_error else outcome
+
+
+def _with_schema(outcome: Outcome, published: dict[str, Any]) -> Outcome:
+    """The error of a call that was wrong, with what would be right."""
+    error = outcome.structured["error"]
+    if error["kind"] != "invalid-request":
+        return outcome
+    schema = compact(published["inputSchema"])
+    if len(schema) > LONGEST_SCHEMA:
+        schema = _signature(published)
+    right = f"`arguments` of {published['name']}: {schema}"
+    step = f"{error['next']} {right}" if "next" in error else right
+    structured = outcome.structured | {"error": error | {"next": step}}
+    return Outcome(structured, f"{outcome.text} {right}", outcome.status)
+
+
+def _no_tool(door: Door, name: str) -> BillingError:
+    operation = search.operations().get(name)
+    if operation is not None:
+        vendor = "Suger" if operation.toolset.startswith("suger") else "Togai"
+        return NotConfigured(
+            f"{name} is an operation of {vendor} ({operation.method} {operation.path}) that this"
+            " server has no tool for yet.",
+            next_step=f"{SEARCH} finds the tools there are.",
+        )
+    hint = " or ".join(_near(door, name))
+    return NotFound(
+        f'There is no tool "{one_line(name, 60)}".',
+        next_step=f"Did you mean {hint}?" if hint else f"{SEARCH} finds the tools there are.",
+    )
+
+
+def _near(door: Door, name: str) -> list[str]:
+    """The tools that a wrong name may mean, by its letters and by its words, with arguments."""
+    known = search.operations()
+    alike = [known[near] for near in nearest(name, list(known), NEAR)]
+    meant = alike + search.find(name)[:NEAR]
+    near = {each.name: each for each in meant if _refusal(door, each) is None and each.exists}
+    return [f"{each}({_signature(door.schema(each) or {})})" for each in list(near)[:NEAR]]
+
+
+def _refusal(door: Door, operation: search.Operation) -> BillingError | None:
+    """Why the caller cannot have a tool, neither directly nor by a runner.
+
+    What has no tool yet nobody can have; that is said, not hidden.
+    """
+    published = door.schema(operation.name)
+    if published is None:
+        return None
+    refusal = door.refusal(operation.name)
+    runner = RUNNERS[_reads(published)]
+    if refusal is None and not door.is_served(operation.name) and not door.is_served(runner):
+        return NotPermitted(f"{operation.name} is not listed, and {runner} is not either.")
+    return refusal
+
+
+def _row(door: Door, operation: search.Operation) -> ToolRow:
+    published = door.schema(operation.name)
+    served = door.is_served(operation.name)
+    how: Any = NOT_YET
+    if published is not None:
+        how = "directly" if served else RUNNERS[_reads(published)]
+    return ToolRow(
+        name=operation.name,
+        title=operation.title,
+        toolset=operation.toolset,
+        method=operation.method or None,
+        path=operation.path or None,
+        served=served,
+        run=how,
+        arguments=None if published is None or served else _signature(published),
+    )
+
+
+def _reads(published: dict[str, Any]) -> bool:
+    reads: bool = published["annotations"]["readOnlyHint"]
+    return reads
+
+
+def _signature(published: dict[str, Any]) -> str:
+    """`accountId, pageSize?`: what must be given, then what may be."""
+    schema = published["inputSchema"]
+    required = schema.get("required", [])
+    names = schema.get("properties", {})
+    return ", ".join([*required, *(f"{name}?" for name in names if name not in required)])
+
+
+def _note(rows: list[ToolRow], refusals: list[BillingError]) -> str | None:
+    if refusals:
+        left_out = "1 match is" if len(refusals) == 1 else f"{len(refusals)} matches are"
+        return f"{left_out} left out because this server does not allow it: {refusals[0].message}"
+    if not rows:
+        return "Nothing found. Try other words: what it is about (invoice, credit) and what to do."
+    return None

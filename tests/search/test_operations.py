@@ -1,0 +1,71 @@
+"""The table that finding goes by has every operation once and agrees with the tools there are."""
+
+import re
+from importlib import resources
+
+import pytest
+
+from billing_mcp import search, tools
+from billing_mcp.catalog import Catalog, shipped_schemas
+from billing_mcp.config import Settings
+
+OPERATIONS = list(search.operations().values())
+KINDS = {"read", "write", "destructive"}
+
+
+def of_the_sandbox(vendor: str) -> list[str]:
+    """The vendor's operations, from the list that the sandbox keeps of them."""
+    listed = resources.files("billing_mcp.sandbox") / vendor / "operations.txt"
+    return [
+        line for line in listed.read_text(encoding="utf-8").splitlines() if not line.startswith("#")
+    ]
+
+
+def test_every_operation_of_togai_and_the_metering_of_suger_is_there_exactly_once() -> None:
+    routes = [f"{each.method} {each.path}" for each in OPERATIONS if each.path]
+    assert len(routes) == len(set(routes)) == 171
+    metering = {route for route in routes if " /org/" in route}
+    assert sorted(set(routes) - metering) == sorted(of_the_sandbox("togai"))
+    # Suger documents 106 operations; the 13 of its metering are what this server is for.
+    assert metering < set(of_the_sandbox("suger"))
+    assert len(metering) == 13
+
+
+def test_no_name_is_there_twice() -> None:
+    text = resources.files("billing_mcp").joinpath("operations.csv").read_text(encoding="utf-8")
+    assert len(text.splitlines()) == len(OPERATIONS) + 1
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.name)
+def test_an_operation_is_named_and_described_as_a_tool_would_be(
+    operation: search.Operation,
+) -> None:
+    assert re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", operation.name)
+    assert len(operation.name) <= 40
+    assert 3 < len(operation.title) <= 60
+    assert operation.kind in KINDS
+    assert re.fullmatch(r"(togai|suger)-[a-z-]+", operation.toolset)
+    assert operation.toolset.startswith("suger") is operation.path.startswith("/org/")
+    assert len(operation.words.split()) >= 10
+    assert operation.reads or operation.method != "GET"
+
+
+@pytest.mark.parametrize("name", [name for name in tools.MODULES if tools.vendor_of(name)])
+def test_a_tool_that_exists_is_in_the_table_as_it_is_declared(name: str) -> None:
+    operation = search.operations()[name]
+    declaration = Catalog(Settings()).built(name).declaration
+    hints = shipped_schemas()[name]["annotations"]
+    kind = (
+        "read" if hints["readOnlyHint"] else "destructive" if hints["destructiveHint"] else "write"
+    )
+    assert operation.exists
+    assert f"{operation.method} {operation.path}" == declaration.route
+    assert operation.title == declaration.title
+    assert operation.kind == kind
+    assert operation.toolset == tools.TOOLSET_OF[name]
+
+
+def test_a_tool_that_calls_no_vendor_itself_can_be_found_unless_it_finds_or_runs_others() -> None:
+    composed = {name for name in tools.MODULES if tools.vendor_of(name) is None}
+    searching = {name for name in composed if tools.TOOLSET_OF[name] == "search"}
+    assert composed - searching == {each.name for each in OPERATIONS if not each.path}

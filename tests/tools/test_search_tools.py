@@ -1,0 +1,266 @@
+"""Finding and running tools that are not listed, and that nothing forbidden is reached that way."""
+
+from typing import Any
+
+import pytest
+from mcp import Client
+
+from answers import connected, facts, failure, said
+from billing_mcp import tools
+from billing_mcp.catalog import shipped_schemas
+from billing_mcp.config import Settings, from_environ
+from billing_mcp.server import BillingServer
+from good_calls import good_calls
+from world import open_world
+
+pytestmark = pytest.mark.anyio
+
+SCHEMAS = shipped_schemas()
+SEARCHING = {"search-tools", "run-read-tool", "run-write-tool"}
+READS = [
+    name
+    for name in tools.MODULES
+    if SCHEMAS[name]["annotations"]["readOnlyHint"] and name not in SEARCHING
+]
+WRITES = [name for name in tools.MODULES if name not in READS and name not in SEARCHING]
+RUNNERS = ("run-read-tool", "run-write-tool")
+
+
+async def run(client: Client, runner: str, name: str, /, **arguments: Any) -> Any:
+    return await client.call_tool(runner, {"name": name, "arguments": arguments})
+
+
+async def found(client: Client, query: str, **given: Any) -> dict[str, dict[str, Any]]:
+    rows = facts(await client.call_tool("search-tools", {"query": query, **given}))["data"]
+    return {row["name"]: row for row in rows}
+
+
+async def test_a_tool_that_is_not_listed_is_found_and_run(
+    server: BillingServer, client: Client
+) -> None:
+    open_world(server)
+    listed = {tool.name for tool in (await client.list_tools()).tools}
+    rows = await found(client, "pull up the record of one account")
+    assert next(iter(rows)) == "get-account"
+    assert rows["get-account"] == {
+        "name": "get-account",
+        "title": "Get account",
+        "toolset": "togai-accounts",
+        "method": "GET",
+        "path": "/accounts/{account_id}",
+        "served": False,
+        "run": "run-read-tool",
+        "arguments": "accountId, effectiveOn?, includeGroupDetails?",
+    }
+    assert "get-account" not in listed
+    account = facts(await run(client, "run-read-tool", "get-account", accountId="harbor-main"))
+    assert account["id"] == "harbor-main"
+    assert account["environment"] == "sandbox"
+
+
+async def test_a_listed_tool_is_found_with_the_word_that_it_is_called_directly(
+    client: Client,
+) -> None:
+    row = (await found(client, "grant a goodwill credit"))["grant-credit"]
+    assert row["served"] is True
+    assert row["run"] == "directly"
+    assert "arguments" not in row
+
+
+async def test_an_operation_without_a_tool_is_found_and_said_to_be_missing(client: Client) -> None:
+    row = (await found(client, "void a credit"))["void-credit"]
+    assert row["served"] is False
+    assert row["run"] == "not in this server yet"
+    refused = failure(await run(client, "run-write-tool", "void-credit", creditId="c"))
+    assert refused["kind"] == "not-configured"
+    assert "POST /credits/{credit_id}/void" in refused["message"]
+
+
+async def test_as_many_rows_are_found_as_are_asked_for(client: Client) -> None:
+    assert len(await found(client, "invoice")) == 8
+    assert len(await found(client, "invoice", limit=1)) == 1
+    assert len(await found(client, "customer account plan invoice", limit=20)) == 20
+    for limit in (0, 21):
+        asked = {"query": "invoice", "limit": limit}
+        assert failure(await client.call_tool("search-tools", asked))["field"] == "limit"
+
+
+async def test_words_that_mean_nothing_here_are_answered_with_what_to_try(client: Client) -> None:
+    answer = await client.call_tool("search-tools", {"query": "xyzzy"})
+    assert facts(answer)["data"] == []
+    assert "other words" in said(answer)
+
+
+async def test_a_write_is_run_with_its_own_operation_id(
+    server: BillingServer, client: Client
+) -> None:
+    open_world(server)
+    id_ = "6f1c1f6e-0a51-4c55-9a5e-0d2f6a1b7c3d"
+    credit = {"accountId": "harbor-main", "creditAmount": "50", "effectiveFrom": "2026-11-20"}
+    first = facts(await run(client, "run-write-tool", "grant-credit", **credit, operationId=id_))
+    assert first["operationId"] == id_
+    again = facts(await run(client, "run-write-tool", "grant-credit", **credit, operationId=id_))
+    assert again["id"] == first["id"]
+    credits_ = facts(await client.call_tool("list-credits", {"accountId": "harbor-main"}))
+    assert [row["id"] for row in credits_["data"]].count(first["id"]) == 1
+
+
+@pytest.mark.parametrize("name", READS)
+async def test_a_read_answers_through_its_runner_as_it_does_directly(name: str) -> None:
+    server = BillingServer(Settings(toolsets=("all",)))
+    arguments = good_calls(open_world(server))[name]
+    async with connected(server) as client:
+        directly = await client.call_tool(name, arguments)
+        ran = await run(client, "run-read-tool", name, **arguments)
+    assert facts(ran) == facts(directly)
+    assert said(ran) == said(directly)
+
+
+async def test_arguments_that_arrive_as_json_text_are_read(client: Client) -> None:
+    asked = {"name": "list-customers", "arguments": '{"pageSize": 1}'}
+    assert facts(await client.call_tool("run-read-tool", asked))["count"] == 1
+
+
+async def test_wrong_arguments_are_answered_with_the_schema_of_the_tool(client: Client) -> None:
+    answer = await run(client, "run-read-tool", "get-account", acountId="harbor-main")
+    wrong = failure(answer)
+    assert wrong["kind"] == "invalid-request"
+    assert "did you mean accountId?" in wrong["message"]
+    assert '"required":["accountId"]' in wrong["next"]
+    assert '"required":["accountId"]' in said(answer)
+
+
+async def test_the_schema_in_an_error_is_bounded() -> None:
+    server = BillingServer(Settings())
+    async with connected(server) as client:
+        for name in READS:
+            answer = await run(client, "run-read-tool", name, nonsense=True)
+            assert len(said(answer)) < 8_000, name
+            assert failure(answer)["kind"] == "invalid-request"
+        for name in WRITES:
+            answer = await run(client, "run-write-tool", name, nonsense=True)
+            assert len(said(answer)) < 8_000, name
+
+
+async def test_an_error_that_is_not_about_arguments_stays_as_it_is(
+    server: BillingServer, client: Client
+) -> None:
+    open_world(server)
+    ran = await run(client, "run-read-tool", "get-customer", customerId="nobody")
+    directly = await client.call_tool("get-customer", {"customerId": "nobody"})
+    assert failure(ran) == failure(directly)
+    assert failure(ran)["kind"] == "not-found"
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("get-acount", "get-account(accountId, effectiveOn?, includeGroupDetails?)"),
+        ("getInvoice", "get-invoice(invoiceId"),
+        ("invoice.get", "get-invoice(invoiceId"),
+        ("bring up one single event schema", "get-event-schema(eventSchemaName"),
+    ],
+)
+async def test_an_unknown_name_is_answered_with_the_nearest_and_their_arguments(
+    client: Client, name: str, near: str
+) -> None:
+    unknown = failure(await run(client, "run-read-tool", name))
+    assert unknown["kind"] == "not-found"
+    assert near in unknown["next"]
+
+
+async def test_a_name_like_no_other_is_answered_with_where_to_look(client: Client) -> None:
+    unknown = failure(await run(client, "run-write-tool", "zzzz"))
+    assert unknown["next"] == "search-tools finds the tools there are."
+
+
+@pytest.mark.parametrize("name", WRITES)
+async def test_a_write_is_not_run_as_a_read(name: str) -> None:
+    await _refused_by_the_wrong_runner("run-read-tool", name, "run-write-tool")
+
+
+@pytest.mark.parametrize("name", READS)
+async def test_a_read_is_not_run_as_a_write(name: str) -> None:
+    await _refused_by_the_wrong_runner("run-write-tool", name, "run-read-tool")
+
+
+async def _refused_by_the_wrong_runner(runner: str, name: str, right: str) -> None:
+    server = BillingServer(Settings())
+    arguments = good_calls(open_world(server))[name]
+    async with connected(server) as client:
+        refused = failure(await run(client, runner, name, **arguments))
+    assert refused["kind"] == "not-permitted"
+    assert "nothing was sent" in refused["message"]
+    assert right in refused["next"]
+
+
+async def test_no_runner_runs_one_of_the_three() -> None:
+    async with connected(BillingServer(Settings())) as client:
+        for runner in RUNNERS:
+            for name in SEARCHING:
+                refused = failure(await run(client, runner, name, name=name, query="x"))
+                assert refused["kind"] == "not-permitted"
+                assert refused["next"] == f"Call {name} directly."
+
+
+async def test_on_a_read_only_server_no_write_is_found_or_run() -> None:
+    server = BillingServer(Settings(read_only=True))
+    calls = good_calls(open_world(server))
+    async with connected(server) as client:
+        for name in WRITES:
+            for runner in RUNNERS:
+                assert (await run(client, runner, name, **calls[name])).is_error, (runner, name)
+            assert name not in await found(client, name, limit=20)
+            refused = failure(await run(client, "run-read-tool", name, **calls[name]))
+            assert refused["kind"] == "not-permitted"
+            assert "read-only" in refused["message"]
+        answer = await client.call_tool("search-tools", {"query": "grant a goodwill credit"})
+        assert "left out" in facts(answer)["note"]
+        assert "read-only" in said(answer)
+
+
+@pytest.mark.parametrize("name", [*READS, *WRITES])
+async def test_an_excluded_tool_is_neither_found_nor_run_nor_named(name: str) -> None:
+    server = BillingServer(Settings(toolsets=("all",), exclude_tools=(name,)))
+    arguments = good_calls(open_world(server))[name]
+    async with connected(server) as client:
+        for runner in RUNNERS:
+            refused = failure(await run(client, runner, name, **arguments))
+            assert refused["kind"] == "not-permitted"
+            assert "excluded" in refused["message"]
+        assert name not in await found(client, name, limit=20)
+        unknown = failure(await run(client, "run-read-tool", f"{name}x"))
+        assert f"{name}(" not in unknown["next"]
+
+
+async def test_with_only_the_key_of_suger_no_tool_of_togai_is_found_or_run() -> None:
+    server = BillingServer(from_environ({"SUGER_API_KEY": "key-1", "SUGER_ORG_ID": "org-1"}))
+    async with connected(server) as client:
+        for name in (*READS, *WRITES):
+            if tools.vendor_of(name) != "togai":
+                continue
+            for runner in RUNNERS:
+                refused = failure(await run(client, runner, name))
+                assert refused["kind"] == "not-configured", (runner, name)
+                assert "TOGAI_API_KEY" in refused["next"]
+            assert name not in await found(client, name, limit=20)
+
+
+async def test_what_no_runner_is_there_for_is_left_out_of_what_is_found() -> None:
+    server = BillingServer(Settings(exclude_tools=("run-read-tool",)))
+    async with connected(server) as client:
+        answer = await client.call_tool("search-tools", {"query": "get account", "limit": 3})
+        assert "get-account" not in {row["name"] for row in facts(answer)["data"]}
+        assert "get-account is not listed" in facts(answer)["note"]
+        refused = failure(await run(client, "run-write-tool", "get-account", accountId="a"))
+        assert refused["kind"] == "not-permitted"
+        assert "next" not in refused
+
+
+async def test_only_what_is_allowed_is_counted_as_a_row() -> None:
+    async with connected(BillingServer(Settings(read_only=True))) as client:
+        rows = await found(client, "customer account plan invoice credit", limit=20)
+    assert len(rows) == 20
+    existing = [row for row in rows.values() if row["run"] != "not in this server yet"]
+    assert existing
+    assert all(SCHEMAS[row["name"]]["annotations"]["readOnlyHint"] for row in existing)
