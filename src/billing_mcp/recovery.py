@@ -63,8 +63,8 @@ async def recover(question_of: QuestionOf, tenant: Tenant) -> None:
             continue
         try:
             gate = await tenant.ledgers.gate(environment)
-            await _recovery(question_of, tenant, gate).run()
             await tenant.ledgers.purge(environment)
+            await _recovery(question_of, tenant, gate).run()
         except (errors.BillingError, LedgerError) as error:
             logger.warning("operations of %s were not recovered: %s", tenant.name, error)
 

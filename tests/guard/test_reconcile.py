@@ -1,16 +1,20 @@
 """What became of a write whose answer was lost, for every tool: found by reading alone."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import anyio.lowlevel
 import pytest
 
-from answers import facts, failure
+from answers import connected, facts, failure
+from billing_mcp.config import Settings
 from billing_mcp.guard.ledger import Claimed
 from billing_mcp.guard.operations import NewOperation, State
+from billing_mcp.server import BillingServer
 from billing_mcp.tools.suger import billable_metrics
 from good_calls import event, good_calls
-from guard.guarded import LATER, Guarded, guarded
+from guard.guarded import LATER, NOON, Guarded, Time, guarded
 from guard.test_gate import OPERATION, OTHER, WRITES
 
 pytestmark = pytest.mark.anyio
@@ -159,6 +163,31 @@ async def test_recovery_finds_what_a_dead_process_had_applied() -> None:
         row = await at.row(OPERATION)
     assert row.state is State.COMMITTED
     assert row.outcome["structured"]["id"] == "acme"
+
+
+async def test_a_server_that_starts_decides_what_the_one_before_it_left_open(
+    tmp_path: Path,
+) -> None:
+    settings = Settings(sandbox_data=tmp_path / "sandbox.db")
+    first = BillingServer(settings)
+    first.tenant.now = Time()
+    async with connected(first) as client:
+        await client.call_tool("list-customers", {"pageSize": 1})
+        gate = await first.tenant.ledgers.gate("sandbox")
+        arguments = {"id": "walnut", "name": "Walnut"}
+        new = NewOperation.of(gate.key(OPERATION), "create-customer", arguments, "local")
+        claim = await gate.ledger.claim(new, gate.timing.lease)
+        assert isinstance(claim, Claimed)
+        await gate.ledger.sent(claim.operation.hold)
+    second = BillingServer(settings)
+    second.tenant.now = Time(NOON + LATER)
+    async with connected(second) as client:
+        gate = await second.tenant.ledgers.gate("sandbox")
+        with anyio.fail_after(20):
+            while (row := await gate.ledger.get(gate.key(OPERATION))).state is State.SENT:  # type: ignore[union-attr]  # it was made above
+                await anyio.lowlevel.checkpoint()
+    assert row is not None
+    assert (row.state, row.retryable) == (State.REJECTED, True)
 
 
 async def test_a_vendor_that_cannot_be_read_decides_nothing() -> None:
