@@ -1,15 +1,20 @@
 """Calls a second over HTTP with authentication against without, one worker, in one run.
 
+Beside them the processor time that the server spent on a call (Linux), which other programs on the
+machine disturb less.
+
 python benchmarks/http_auth.py [SECONDS] [ROUNDS]
 """
 
 import asyncio
 import json
+import os
 import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -73,7 +78,21 @@ def token(key: rsa.RSAPrivateKey, host: str, number: int) -> str:
     return jwt.encode(claims, key, "RS256", {"kid": "one", "typ": "at+jwt"})
 
 
-async def calls_a_second(tokens: Sequence[str | None], seconds: float) -> float:
+def processor_s(process_id: int) -> float:
+    """The processor time that a process has used."""
+    facts = Path(f"/proc/{process_id}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(facts[11]) + int(facts[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a server did in a while."""
+
+    calls_a_second: float
+    processor_us: float  # for each call
+
+
+async def load(server: int, tokens: Sequence[str | None], seconds: float) -> Load:
     """Each caller has one connection, with a token of its own or without."""
     done = 0
     end = time.perf_counter() + seconds
@@ -85,12 +104,12 @@ async def calls_a_second(tokens: Sequence[str | None], seconds: float) -> float:
             await socket.call_tool("list-customers", {})
             done += 1
 
-    start = time.perf_counter()
+    start, spent = time.perf_counter(), processor_s(server)
     await asyncio.gather(*(caller(socket) for socket in sockets))
-    took = time.perf_counter() - start
+    took, spent = time.perf_counter() - start, processor_s(server) - spent
     for socket in sockets:
         socket.close()
-    return done / took
+    return Load(done / took, spent / done * 1_000_000)
 
 
 def api_keys_in(path: Path, count: int) -> list[str]:
@@ -127,24 +146,31 @@ async def main(seconds: float, rounds: int, folder: Path, host: str, key: Any) -
         "key": {**common, "BILLING_MCP_API_KEYS": str(keys_file)},
     }
     command = (*PRODUCT, "http", "--http-port", str(PORT))
-    rates: dict[tuple[str, int], list[float]] = {}
+    loads: dict[tuple[str, int], list[Load]] = {}
     vendor = (sys.executable, "benchmarks/vendor.py", str(VENDOR_PORT), "0")
     async with served(vendor, VENDOR_PORT, clean_environment()):
         for _ in range(rounds):
             for name, environment in environments.items():
-                async with served(command, PORT, environment):
-                    await calls_a_second(tokens[name][:8], 1)
+                async with served(command, PORT, environment) as process:
+                    await load(process.pid, tokens[name][:8], 1)
                     for callers in CALLERS:
-                        rate = await calls_a_second(tokens[name][:callers], seconds)
-                        rates.setdefault((name, callers), []).append(rate)
-    print(f"calls a second, best of {rounds}; the ratios of the single rounds in brackets")
+                        measured = await load(process.pid, tokens[name][:callers], seconds)
+                        loads.setdefault((name, callers), []).append(measured)
+    print(f"best of {rounds} rounds; as part of the same without authentication in brackets")
     for callers in CALLERS:
-        off = rates["off", callers]
-        print(f"{callers} callers: off {max(off):.0f}")
+        off_rate, off_us = best(loads["off", callers])
+        print(f"{callers} callers: off {off_rate:.0f} calls a second, {off_us:.0f} µs of processor")
         for name in ("jwt", "key"):
-            found = rates[name, callers]
-            single = ", ".join(f"{a / b:.2f}" for a, b in zip(found, off, strict=True))
-            print(f"  {name} {max(found):.0f} = {max(found) / max(off):.2f} of off ({single})")
+            rate, us = best(loads[name, callers])
+            print(
+                f"  {name} {rate:.0f} calls a second ({rate / off_rate:.2f}), "
+                f"{us:.0f} µs of processor ({us / off_us:.2f})"
+            )
+
+
+def best(loads: Sequence[Load]) -> tuple[float, float]:
+    """The most calls a second, and the least processor time for one."""
+    return max(one.calls_a_second for one in loads), min(one.processor_us for one in loads)
 
 
 if __name__ == "__main__":
