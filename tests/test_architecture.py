@@ -72,6 +72,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "tenants": {*CORE, "ledgers", "sandbox", "scopes"},
     "calls": {*TOOL, "guard", "shapes", "tenants", "validation"},
     "recovery": {"errors", "guard", "tenants"},
+    "approvals": {"errors", "guard", "ledgers", "tenants", "wire"},
     "catalog": {
         *TOOL,
         "calls",
