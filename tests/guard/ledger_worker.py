@@ -105,7 +105,7 @@ def _killed(kind: str, place: str, clock: Clock, chance: random.Random) -> dict[
 async def _write(database: Database, said: int, chance: random.Random) -> None:
     """Take over what a killed writer left, then write for ever, saying every durable step."""
     ledger = await database.open()
-    for left in await ledger.expired_leases():
+    for left in await ledger.expired_leases(ACME):
         taken = await ledger.take_over(left.key, LEASE)
         assert isinstance(taken, Lapsed)
         await _settled(ledger, taken.operation, said, chance)

@@ -166,9 +166,9 @@ async def test_recovery_takes_over_what_is_open_and_held_by_nobody(
     clock.pass_(LEASE - timedelta(seconds=1))
     await claimed(ledger, ids[3])
     clock.pass_(timedelta(seconds=1))
-    assert [found.id for found in await ledger.expired_leases()] == ids[1:3]
+    assert [found.id for found in await ledger.expired_leases(ACME)] == ids[1:3]
     assert isinstance(await ledger.take_over(key(ids[1]), LEASE), Lapsed)
-    assert [found.id for found in await ledger.expired_leases()] == [ids[2]]
+    assert [found.id for found in await ledger.expired_leases(ACME)] == [ids[2]]
     assert await ledger.take_over(key(ids[0]), LEASE) is None
     assert await ledger.take_over(key(ids[1]), LEASE) is None
     assert await ledger.take_over(key(ids[3]), LEASE) is None

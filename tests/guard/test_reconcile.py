@@ -137,7 +137,7 @@ async def test_recovery_takes_only_what_nobody_holds(state: State) -> None:
         at.time.pass_by(LATER)
         await at.recover()
         left = await at.row(OPERATION)
-        assert await gate.ledger.expired_leases() == []
+        assert await gate.ledger.expired_leases(gate.partition) == []
     assert held is state
     assert (left.state, left.retryable) == (State.REJECTED, True)
 

@@ -234,9 +234,14 @@ class Ledger(Protocol):
         """Newest first. `after` is the `next` of the page before; raises `ValueError` otherwise."""
         ...
 
-    async def expired_leases(self, limit: int = 100) -> Sequence[Operation]:
-        """Begun, not decided, and held by nobody, in every partition; those waiting longest first.
-        An `unknown` row is among them."""
+    async def expired_leases(
+        self, partition: Partition, limit: int = 100, after: Operation | None = None
+    ) -> Sequence[Operation]:
+        """Begun, not decided, and held by nobody; oldest first. An `unknown` row is among them.
+
+        `after` is the last row of the page before. The order is that of making, which nothing
+        changes: whoever takes rows over and leaves them open still meets each of them once.
+        """
         ...
 
     async def spent(

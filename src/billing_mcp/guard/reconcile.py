@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 # Operations that recovery asks the vendors about at once.
 AT_ONCE = 4
+# And how many it reads from the ledger at once.
+PAGE = 100
 NOTHING_LEFT = "Nothing was sent: this server stopped before it."
 NOT_THERE = (
     "It is not there: it was not applied, or something has undone or replaced it since. The same "
@@ -149,33 +151,37 @@ class Recovery:
         await self.sleep((self.timing.lease + timedelta(seconds=1)).total_seconds())
         await self.once()
 
-    async def once(self) -> Sequence[Operation]:
-        """Decide what nobody holds, several at once. Live calls are never touched."""
-        found = [
-            operation
-            for operation in await self.ledger.expired_leases()
-            if operation.key.partition == self.partition
-        ]
-        rows: list[Operation | None] = []
+    async def once(self) -> None:
+        """Decide what nobody holds, several at once. Live calls are never touched.
+
+        Each row is asked about once, however many there are; what is begun after the start is left
+        to a later look, so that this one ends while others go on writing.
+        """
+        started = self.timing.now()
+        last: Operation | None = None
+        while page := await self.ledger.expired_leases(self.partition, PAGE, last):
+            last = page[-1]
+            await self._all_decided([row for row in page if row.created_at <= started])
+            if last.created_at > started:
+                break
+
+    async def _all_decided(self, operations: Sequence[Operation]) -> None:
         limiter = anyio.CapacityLimiter(AT_ONCE)
 
         async def one(operation: Operation) -> None:
             async with limiter:
-                rows.append(await self._decided(operation))
+                await self._decided(operation)
 
         async with anyio.create_task_group() as group:
-            for operation in found:
+            for operation in operations:
                 group.start_soon(one, operation)
-        return [row for row in rows if row is not None]
 
-    async def _decided(self, operation: Operation) -> Operation | None:
+    async def _decided(self, operation: Operation) -> None:
         try:
             question = self.question_of(operation)
-            if question is None:
-                return operation
-            return await decide(self.ledger, operation.key, question, self.timing)
+            if question is not None:
+                await decide(self.ledger, operation.key, question, self.timing)
         # One operation that cannot be asked about must not leave the others undecided; it stays
         # open, and whoever asks for it by its id hears why.
         except Exception:
             logger.exception("operation %s could not be decided", operation.id)
-            return None

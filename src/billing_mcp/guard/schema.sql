@@ -42,7 +42,7 @@ CREATE TABLE billing_operations (
 );
 CREATE INDEX billing_operations_newest ON billing_operations (tenant, environment, created_at, id);
 -- What recovery looks for is a handful of rows among all that were ever decided.
-CREATE INDEX billing_operations_open ON billing_operations (updated_at)
+CREATE INDEX billing_operations_open ON billing_operations (tenant, environment, created_at, id)
   WHERE state IN ('claimed', 'sent', 'unknown');
 
 -- What was spent, by each customer and by each role. Sums, so that a ceiling costs one row.

@@ -144,9 +144,13 @@ class StoredLedger(Ledger):
             lambda: transactions.listing(partition, filters, size, after), "read"
         )
 
-    async def expired_leases(self, limit: int = 100) -> Sequence[Operation]:
+    async def expired_leases(
+        self, partition: Partition, limit: int = 100, after: Operation | None = None
+    ) -> Sequence[Operation]:
         now = self._clock()
-        return await self._run(lambda: transactions.open_without_lease(now, limit), "read")
+        return await self._run(
+            lambda: transactions.open_without_lease(partition, now, limit, after), "read"
+        )
 
     async def spent(
         self, partition: Partition, customer: str | None, role: str, currency: str, day: date

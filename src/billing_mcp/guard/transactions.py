@@ -159,12 +159,18 @@ def _place(after: str) -> tuple[int, str]:
     return int(created), storable(operation_id)
 
 
-def open_without_lease(now: datetime, limit: int) -> Work[list[Operation]]:
+def open_without_lease(
+    partition: Partition, now: datetime, limit: int, after: Operation | None
+) -> Work[list[Operation]]:
+    partition = _storable(partition)
+    # Before every row: no id is empty.
+    place = (0, "") if after is None else (microseconds(after.created_at), after.id)
     (rows,) = yield (
         Statement(
             "SELECT * FROM billing_operations WHERE state IN ('claimed', 'sent', 'unknown')"
-            " AND (lease_until IS NULL OR lease_until <= ?) ORDER BY updated_at LIMIT ?",
-            (microseconds(now), limit),
+            " AND tenant = ? AND environment = ? AND (created_at, id) > (?, ?)"
+            " AND (lease_until IS NULL OR lease_until <= ?) ORDER BY created_at, id LIMIT ?",
+            (partition.tenant, partition.environment, *place, microseconds(now), limit),
         ),
     )
     return [operation(row) for row in rows]
