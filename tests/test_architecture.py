@@ -29,9 +29,10 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "errors": set(),
     "telemetry": set(),
     "money": set(),
-    "credentials": set(),
+    # Only the type of what a tenant adds to the policy.
+    "credentials": {"guard.policy_file"},
     "scopes": set(),
-    "tenants_file": {"credentials"},
+    "tenants_file": {"credentials", "guard.policy_file"},
     "config": {"credentials", "tenants_file"},
     "wire": {"errors", "money"},
     "vendor_errors": {"errors"},
@@ -72,7 +73,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "tenants": {*CORE, "ledgers", "sandbox", "scopes"},
     "calls": {*TOOL, "guard", "shapes", "tenants", "validation"},
     "recovery": {"errors", "guard", "tenants"},
-    "approvals": {"errors", "guard", "ledgers", "tenants", "wire"},
+    "approvals": {"errors", "guard", "ledgers", "results", "tenants", "wire"},
     "catalog": {
         *TOOL,
         "calls",
@@ -116,9 +117,11 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "logs": {"config", "telemetry"},
     "http": {
         *CORE,
+        "approvals",
         "calls",
         "catalog",
         "doctor",
+        "guard.operations",
         "http",
         "json_rpc",
         "logs",

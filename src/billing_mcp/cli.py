@@ -166,7 +166,7 @@ def _keys(options: argparse.Namespace, settings: Settings) -> int:
     from billing_mcp.keys import Wanted, run
 
     gc.enable()
-    wanted = Wanted(options.scopes, options.tenant, options.expires)
+    wanted = Wanted(options.scopes, options.tenant, options.expires, options.role)
     return run(options.words, wanted, settings, datetime.now(UTC))
 
 
