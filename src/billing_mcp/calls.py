@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from billing_mcp import errors, results, tools
 from billing_mcp.credentials import Environment, Vendor
-from billing_mcp.declarations import Declaration, Undecided, Verdict, Write
-from billing_mcp.guard.gate import Performed
+from billing_mcp.declarations import Declaration, Effect, Stake, Undecided, Verdict, Write
+from billing_mcp.guard.runs import Performed
 from billing_mcp.params import FOUND_BY
 from billing_mcp.results import Detail, Envelope, Outcome
 from billing_mcp.shapes import Shape
@@ -69,11 +69,16 @@ class Question:
         write = self.built.declaration.write
         if write is None:
             return Undecided("this version of the server does not write by that tool")
-        binding = self.built.binding(self.tenant, self.binding.operation_id)
-        binding.writes = False
+        binding = self._reading()
         verdict = await write.reconcile(self.built.handle(self.tenant, binding), kept)
         self.binding.environment = binding.environment
         return verdict
+
+    def _reading(self) -> Binding:
+        """What a handle knows that is only read with, for the sake of this write."""
+        binding = self.built.binding(self.tenant, self.binding.operation_id)
+        binding.writes = False
+        return binding
 
     def answered(self, answer: Any) -> Outcome:
         if isinstance(answer, Outcome):
@@ -104,6 +109,7 @@ class ToolCall(Question):
     raw: Mapping[str, Any] = field(kw_only=True)
     # What a tool without a vendor works with.
     door: Any = field(kw_only=True)
+    dry_run: bool = field(default=False, init=False)
     _skipped: int = field(default=0, init=False)
 
     @classmethod
@@ -138,6 +144,20 @@ class ToolCall(Question):
     def client(self) -> str | None:
         return self.caller.client
 
+    @property
+    def role(self) -> str | None:
+        return self.caller.role
+
+    @property
+    def destructive(self) -> bool:
+        return self.built.declaration.hints.destructive
+
+    async def stake(self) -> Stake:
+        return await self.write.stake(self.built.handle(self.tenant, self._reading()), self.given)
+
+    async def preview(self) -> Effect:
+        return await self.write.preview(self.built.handle(self.tenant, self._reading()), self.given)
+
     def validate(self) -> None:
         """Raises `InvalidRequest` for all that is wrong with the arguments."""
         declaration, shape, binding = self.built.declaration, self.built.shape, self.binding
@@ -150,6 +170,7 @@ class ToolCall(Question):
         self.detail = given.pop("detail", "concise")
         if declaration.write is not None:
             binding.operation_given = given.pop("operationId") is not None
+            self.dry_run = given.pop("dryRun")
         self.given = given
         own_id = declaration.write and declaration.write.own_id
         if own_id and not binding.operation_given and (brought := own_id(given)) is not None:

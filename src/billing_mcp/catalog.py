@@ -60,14 +60,21 @@ class Catalog:
     def served_to(self, caller: Caller) -> tuple[str, ...]:
         """What is served to a caller: the tools of their tenant that their scopes permit."""
         selected = self.selected(caller.tenant.settings)
-        if caller.scopes >= scopes.ALL:
+        if caller.scopes >= scopes.ALL and not caller.tenant.has_policy:
             return selected
         return tuple(name for name in selected if self.is_served(name, caller))
 
     def is_served(self, name: str, caller: Caller) -> bool:
         """Whether a caller finds a tool of that name in the list."""
         selected = name in self.selected(caller.tenant.settings)
-        return selected and self.needed_scope(name) in caller.scopes
+        in_scope = selected and self.needed_scope(name) in caller.scopes
+        return in_scope and self._permitted(name, caller)
+
+    def _permitted(self, name: str, caller: Caller) -> bool:
+        """Whether the policy lets the caller's role have a tool at all."""
+        tenant = caller.tenant
+        reads = self.needed_scope(name) == scopes.READ
+        return not tenant.has_policy or tenant.policy.permits(caller.role, name, reads=reads)
 
     def listed(self, caller: Caller) -> list[dict[str, Any]]:
         """What a client lists."""
@@ -103,6 +110,12 @@ class Catalog:
             return errors.NotPermitted(
                 f"{name} needs the scope {self.needed_scope(name)}, which this token lacks.",
                 next_step="Ask for a token with that scope, from whoever gave you this one.",
+            )
+        if barred is None and not self._permitted(name, caller):
+            role = "a caller without a role" if caller.role is None else f'role "{caller.role}"'
+            return errors.NotPermitted(
+                f"The policy of this server does not let {role} have {name}; nothing was sent.",
+                next_step="Whoever runs this server can change its policy.",
             )
         return barred
 

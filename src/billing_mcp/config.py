@@ -78,6 +78,7 @@ VARIABLES = (
     Variable("AUTH_JWKS_URL", "where its keys are", "from the issuer's metadata", "url"),
     Variable("AUTH_ALGORITHMS", "signatures of tokens", "RS256, ES256", "algorithms"),
     Variable("AUTH_TENANT_CLAIM", "claim of a token that names its tenant", "tenant"),
+    Variable("AUTH_ROLE_CLAIM", "claim of a token that names its role in the policy", "role"),
     Variable("API_KEYS", "file of hashed API keys that `http` accepts", "none", "path"),
     Variable("TENANTS", "TOML file of tenants and where their vendor keys are", "none", "path"),
     Variable(
@@ -88,6 +89,8 @@ VARIABLES = (
         0,
         1_000_000,
     ),
+    Variable("POLICY", "TOML file of who may write what, and who has to agree", "built in", "path"),
+    Variable("ROLE", "role in that policy of callers without a token", "none"),
     Variable(
         "LEDGER_URL",
         "where the ledger of writes is: a file, or a `postgresql://` URL",
@@ -126,9 +129,12 @@ class Settings:
     auth_jwks_url: str | None = None
     auth_algorithms: tuple[str, ...] = ("RS256", "ES256")
     auth_tenant_claim: str = "tenant"
+    auth_role_claim: str = "role"
     api_keys: Path | None = None
     tenants_file: Path | None = None
     rate_limit: int | None = None
+    policy: Path | None = None
+    role: str | None = None
     ledger_url: SecretStr | None = None
     ledger_retention: int = 400
     data_home: Path | None = None  # None: where this system's programs keep a user's data

@@ -89,7 +89,7 @@ async def _probe(vendor: Vendor, tenant: Tenant) -> tuple[bool, str]:
     # The probe must work whatever toolsets are served, so it has a catalogue of its own.
     catalog = Catalog(Settings(tenants=(tenant.settings,), toolsets=("all",)))
     name, arguments = PROBES[vendor]
-    outcome = await catalog.invoke(name, arguments, Caller(tenant))
+    outcome = await catalog.invoke(name, arguments, Caller(tenant, role=catalog.settings.role))
     # As the vendor itself says: a sandbox on a port looks live until it has answered.
     where = f"{VENDOR_NAMES[vendor]} ({outcome.structured['environment']})"
     return not outcome.is_error, f"{where}: {outcome.text if outcome.is_error else 'answers'}"

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import anyio
@@ -17,9 +18,12 @@ from pydantic import SecretStr
 from billing_mcp import errors
 from billing_mcp.config import Settings
 from billing_mcp.credentials import Environment, TenantSettings, Vendor
-from billing_mcp.guard.gate import Gate
 from billing_mcp.guard.ledger import Ledger, LedgerError
 from billing_mcp.guard.operations import Filters, Key, Listing, Operation, Partition
+
+if TYPE_CHECKING:
+    from billing_mcp.guard.gate import Gate
+    from billing_mcp.guard.policy import Policy
 
 Place = Path | SecretStr | None
 """A SQLite file, the URL of a PostgreSQL database, or None: in memory, as long as we live."""
@@ -38,8 +42,9 @@ class Ledgers:
     tenant: TenantSettings
     server: Settings
     sandbox_data: Path | None
+    policy: "Callable[[], Policy]"
     now: Callable[[], datetime] = real_time
-    _gates: dict[Environment, Gate] = field(default_factory=dict, init=False)
+    _gates: "dict[Environment, Gate]" = field(default_factory=dict, init=False)
     _opening: anyio.Lock | None = field(default=None, init=False)
 
     @property
@@ -72,7 +77,7 @@ class Ledgers:
         place = self.place(environment)
         return place.is_file() if isinstance(place, Path) else place is not None
 
-    async def gate(self, environment: Environment) -> Gate:
+    async def gate(self, environment: Environment) -> "Gate":
         """The way to the writes of an environment. Raises `Unavailable` when its ledger cannot be
         opened: then nothing may be written."""
         if environment in self._gates:
@@ -81,10 +86,15 @@ class Ledgers:
             self._opening = anyio.Lock()
         async with self._opening:
             if environment not in self._gates:
+                # The policy's models are read with it, and many a server never writes.
+                from billing_mcp.guard.gate import Gate
+
                 self._gates[environment] = Gate(
                     await self._open(environment),
                     Partition(self.tenant.name, environment),
                     self.server.upstream_timeout,
+                    self.policy,
+                    self.ways(environment),
                     self.now,
                 )
         return self._gates[environment]
@@ -98,7 +108,23 @@ class Ledgers:
                 next_step=f"Reading works. {OTHER_PLACES}",
             ) from error
 
-    async def find(self, operation_id: str) -> tuple[Gate, Operation] | None:
+    def ways(self, environment: Environment) -> Callable[[str], str]:
+        """How people approve a plan of this environment, in a sentence, given its id."""
+        page = f"at {(self.server.public_url or '').rstrip('/')}/approvals"
+        if self.server.authenticated:
+            return lambda _: f"somebody with the scope billing:approve does so {page}."
+        if self.place(environment) is None:
+            return lambda _: (
+                "this sandbox lives in memory, so only in the chat, by a client that can ask its "
+                "user. With BILLING_MCP_SANDBOX_DATA=FILE its ledger is a file beside the data, "
+                "and `billing-mcp approve ID` works as well."
+            )
+        return lambda operation_id: (
+            f"in the chat where the client can ask, or with `billing-mcp approve {operation_id}` "
+            "on the command line of this server."
+        )
+
+    async def find(self, operation_id: str) -> "tuple[Gate, Operation] | None":
         """An operation of this tenant in any environment. Raises our errors and `LedgerError`."""
         for environment in self.environments:
             gate = await self.gate(environment)

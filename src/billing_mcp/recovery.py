@@ -3,14 +3,17 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from billing_mcp import errors
 from billing_mcp.guard import reconcile
-from billing_mcp.guard.gate import Gate
 from billing_mcp.guard.ledger import LedgerError
 from billing_mcp.guard.operations import OPEN, Filters, Listing, Operation
 from billing_mcp.guard.reconcile import Question, Recovery
 from billing_mcp.tenants import Tenant
+
+if TYPE_CHECKING:
+    from billing_mcp.guard.gate import Gate
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +72,7 @@ async def recover(question_of: QuestionOf, tenant: Tenant) -> None:
             logger.warning("operations of %s were not recovered: %s", tenant.name, error)
 
 
-def _recovery(question_of: QuestionOf, tenant: Tenant, gate: Gate) -> Recovery:
+def _recovery(question_of: QuestionOf, tenant: Tenant, gate: "Gate") -> Recovery:
     def question(operation: Operation) -> Question | None:
         return question_of(operation, tenant)
 

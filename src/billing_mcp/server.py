@@ -12,6 +12,7 @@ from mcp.server.caching import apply_cache_hint
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
+from mcp.server.request_state import RequestStateSecurity
 from mcp.types import (
     INVALID_REQUEST,
     CallToolResult,
@@ -32,7 +33,7 @@ from mcp.types import (
 )
 from pydantic import AnyUrl
 
-from billing_mcp import __version__, scopes, stdio
+from billing_mcp import __version__, consent, scopes, stdio
 from billing_mcp.catalog import Catalog
 from billing_mcp.config import Settings
 from billing_mcp.instructions import instructions
@@ -56,6 +57,10 @@ class BillingServer(MCPServer[None]):
         self.tenants = {
             tenant.name: Tenant(tenant, settings, watcher) for tenant in settings.tenants
         }
+        for tenant in self.tenants.values():
+            if tenant.has_policy:
+                # A file that cannot be used must stop the server, not a write.
+                _ = tenant.policy
         self.resources = Resources(self.catalog)
         self.prompts = Prompts(self.catalog)
         self._tools: dict[str, Tool] = {}
@@ -75,6 +80,9 @@ class BillingServer(MCPServer[None]):
                 "resources/templates/list": CacheHint(ttl_ms=LIST_FRESH_MS, scope="private"),
                 "prompts/list": CacheHint(ttl_ms=LIST_FRESH_MS, scope="private"),
             },
+            # Not the SDK's ten minutes: a person may think for as long as the plan they are asked
+            # about is there.
+            request_state_security=RequestStateSecurity.ephemeral(ttl=consent.QUESTION_KEPT_S),
             # The lists of this server never change while it runs, so nobody needs to listen.
             subscriptions=False,
             lifespan=_live,
@@ -100,9 +108,26 @@ class BillingServer(MCPServer[None]):
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None = None
-    ) -> CallToolResult:
-        """Every failure is a result with `isError`, in our own words."""
-        return _result(await self.catalog.invoke(name, arguments, self.caller(context)))
+    ) -> CallToolResult | InputRequiredResult:
+        """Every failure is a result with `isError`, in our own words.
+
+        A write that waits for a person is asked about where the client can: the answer may then be
+        a question, and the call is made again with what the person said.
+        """
+        caller = self.caller(context)
+        outcome = await self.catalog.invoke(name, arguments, caller)
+        if context is not None and consent.may_be_sought(outcome, caller, context):
+
+            async def again(operation_id: str) -> Outcome:
+                committing = consent.of_plan(name, arguments, operation_id)
+                return await self.catalog.invoke(name, committing, caller)
+
+            identified = get_access_token() is not None
+            answer = await consent.sought(outcome, caller, context, again, identified=identified)
+            if isinstance(answer, InputRequiredResult):
+                return answer
+            outcome = answer
+        return _result(outcome)
 
     def caller(self, context: Context[None, Any] | None = None) -> Caller:
         """Whose request this is: by its access token, or whoever started this server.
@@ -114,7 +139,8 @@ class BillingServer(MCPServer[None]):
         if token is None:
             if self.asks_for_tokens:
                 raise MCPError(INVALID_REQUEST, "This server needs an access token.")
-            return Caller(self.tenant, progress=progress)
+            role = self.catalog.settings.role
+            return Caller(self.tenant, role=role, progress=progress)
         claims = token.claims or {}
         name = claims.get("tenant")
         if name is None and len(self.tenants) == 1:
@@ -125,6 +151,7 @@ class BillingServer(MCPServer[None]):
             self.tenants[name],
             principal=str(claims.get("principal") or token.subject or token.client_id),
             scopes=scopes.expanded(token.scopes),
+            role=claims.get("role"),
             progress=progress,
         )
 

@@ -13,9 +13,9 @@ from billing_mcp.params import OperationId
 from billing_mcp.results import Detail, Outcome, Page, Reserved, Result
 
 DETAIL = (Annotated[Detail, Field()], "concise")
+# That the same id is done only once, and what a plan is, the instructions say once for all.
 OPERATION_ID = (OperationId | None, None)
-# Only where the vendor dedupes by it is this true.
-DEDUPED_ID = (Annotated[OperationId | None, Field(description="Same id: done only once")], None)
+DRY_RUN = (bool, False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,8 @@ def shape_of(declaration: Declaration) -> Shape:
         for parameter in parameters
     }
     if declaration.write is not None:
-        fields["operationId"] = DEDUPED_ID if declaration.write.key else OPERATION_ID
+        fields["dryRun"] = DRY_RUN
+        fields["operationId"] = OPERATION_ID
     if _has_detail(signature.return_annotation):
         fields["detail"] = DETAIL
     arguments = create_model(

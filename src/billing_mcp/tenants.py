@@ -21,6 +21,7 @@ from billing_mcp.telemetry import Nobody, Observer
 from billing_mcp.upstream import Progress
 
 if TYPE_CHECKING:
+    from billing_mcp.guard.policy import Policy
     from billing_mcp.sandbox import Sandbox
 
 VENDOR_NAMES: dict[Vendor, str] = {"togai": "Togai", "suger": "Suger"}
@@ -37,13 +38,37 @@ class Tenant:
     ledgers: Ledgers = field(init=False)
     _connections: dict[Vendor, Connection] = field(default_factory=dict, init=False)
     _sandbox: "Sandbox | None" = field(default=None, init=False)
+    _policy: "Policy | None" = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self.ledgers = Ledgers(self.settings, self.server, self._sandbox_data, self._time)
+        self.ledgers = Ledgers(
+            self.settings, self.server, self._sandbox_data, lambda: self.policy, self._time
+        )
 
     def _time(self) -> datetime:
         """Real time, or what a test has put in its place since."""
         return self.now()
+
+    @property
+    def policy(self) -> "Policy":
+        """Who may write what for this tenant, and who has to agree.
+
+        It is read once. Raises `SettingsError` for a file that cannot be used.
+        """
+        if self._policy is None:
+            from billing_mcp.guard.policy import Policy
+
+            path, rules = self.server.policy, self.settings.rules
+            policy = Policy.default() if path is None else Policy.read(path)
+            if rules is not None:
+                policy = policy.tightened(rules, f"tenants.{self.name}.rules")
+            self._policy = policy
+        return self._policy
+
+    @property
+    def has_policy(self) -> bool:
+        """Whether there is more than what is built in, which permits every tool."""
+        return self.server.policy is not None or self.settings.rules is not None
 
     @property
     def name(self) -> str:
@@ -139,5 +164,7 @@ class Caller:
     tenant: Tenant
     principal: str = "local"
     scopes: frozenset[str] = scopes.ALL
+    # In the policy; it permits nothing that the scopes do not.
+    role: str | None = None
     client: str | None = None
     progress: Progress | None = None

@@ -138,6 +138,13 @@ class Policy:
         )
 
     @property
+    def names_customers(self) -> bool:
+        """Whether any rule goes by whom a write affects."""
+        content = self.content
+        tables = (content.everyone, *content.roles.values(), *(rules for _, rules in self.tighter))
+        return any(rules.customers_off_limits for rules in tables)
+
+    @property
     def _has_shadow(self) -> bool:
         content = self.content
         tables = (content.everyone, *content.roles.values())
