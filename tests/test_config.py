@@ -38,6 +38,7 @@ GOOD: dict[str, tuple[str, Any]] = {
     "AUTH_JWKS_URL": ("https://login.example/keys", "https://login.example/keys"),
     "AUTH_ALGORITHMS": ("EdDSA, PS256", ("EdDSA", "PS256")),
     "AUTH_TENANT_CLAIM": ("org", "org"),
+    "AUTH_ROLE_CLAIM": ("groups", "groups"),
     "API_KEYS": ("keys.toml", Path("keys.toml")),
     "RATE_LIMIT": ("0", 0),
     "LEDGER_URL": ("sqlite:///var/lib/ledger", SecretStr("sqlite:///var/lib/ledger")),
