@@ -33,7 +33,7 @@ from mcp.types import (
 )
 from pydantic import AnyUrl
 
-from billing_mcp import __version__, consent, scopes, stdio
+from billing_mcp import __version__, errors, scopes, stdio
 from billing_mcp.catalog import Catalog
 from billing_mcp.config import Settings
 from billing_mcp.instructions import instructions
@@ -46,6 +46,10 @@ from billing_mcp.tenants import Caller, Tenant
 
 # A client may keep the list of tools this long; it changes only when the server is started anew.
 LIST_FRESH_MS = 300_000
+
+# An answer is taken for a question this long: a person may think for as long as any plan is there,
+# and one who comes too late is told so by the plan. (The SDK gives them ten minutes.)
+QUESTION_KEPT_S = 48 * 60 * 60
 
 
 class BillingServer(MCPServer[None]):
@@ -80,9 +84,7 @@ class BillingServer(MCPServer[None]):
                 "resources/templates/list": CacheHint(ttl_ms=LIST_FRESH_MS, scope="private"),
                 "prompts/list": CacheHint(ttl_ms=LIST_FRESH_MS, scope="private"),
             },
-            # Not the SDK's ten minutes: a person may think for as long as the plan they are asked
-            # about is there.
-            request_state_security=RequestStateSecurity.ephemeral(ttl=consent.QUESTION_KEPT_S),
+            request_state_security=RequestStateSecurity.ephemeral(ttl=QUESTION_KEPT_S),
             # The lists of this server never change while it runs, so nobody needs to listen.
             subscriptions=False,
             lifespan=_live,
@@ -116,18 +118,20 @@ class BillingServer(MCPServer[None]):
         """
         caller = self.caller(context)
         outcome = await self.catalog.invoke(name, arguments, caller)
-        if context is not None and consent.may_be_sought(outcome, caller, context):
+        if context is None or outcome.status != errors.ApprovalRequired.status:
+            return _result(outcome)
+        # Many a server never writes, and starts sooner without what plans need.
+        from billing_mcp import consent  # noqa: PLC0415
 
-            async def again(operation_id: str) -> Outcome:
-                committing = consent.of_plan(name, arguments, operation_id)
-                return await self.catalog.invoke(name, committing, caller)
+        async def again(operation_id: str) -> Outcome:
+            committing = consent.of_plan(name, arguments, operation_id)
+            return await self.catalog.invoke(name, committing, caller)
 
+        answer: Outcome | InputRequiredResult = outcome
+        if consent.may_be_sought(outcome, caller, context):
             identified = get_access_token() is not None
             answer = await consent.sought(outcome, caller, context, again, identified=identified)
-            if isinstance(answer, InputRequiredResult):
-                return answer
-            outcome = answer
-        return _result(outcome)
+        return answer if isinstance(answer, InputRequiredResult) else _result(answer)
 
     def caller(self, context: Context[None, Any] | None = None) -> Caller:
         """Whose request this is: by its access token, or whoever started this server.
