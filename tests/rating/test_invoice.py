@@ -14,6 +14,7 @@ from billing_mcp.rating.invoice import (
     invoice_tree,
 )
 from billing_mcp.rating.lines import Line
+from billing_mcp.rating.pricing_rules import Ruled
 from rating.worked import Json, at, details, fee, rated, tiers
 
 PLAN: Json = details(
@@ -101,7 +102,7 @@ def test_a_plan_without_cards_makes_an_invoice_of_zero() -> None:
 def test_fees_at_the_association_make_an_invoice_of_their_own() -> None:
     charged = rated(PLAN)
 
-    tree = summed(advance_tree(charged.at_association, CreditUse(), "USD"))
+    tree = summed(advance_tree(Ruled(charged.at_association), CreditUse(), "USD"))
 
     assert outline(tree)[2:] == [
         "    NET_AMOUNT 15.00",

@@ -7,6 +7,7 @@ from fractions import Fraction
 from billing_mcp.rating.credits import CreditUse
 from billing_mcp.rating.cycle_charges import CycleCharges
 from billing_mcp.rating.lines import Line, leaf, parent
+from billing_mcp.rating.pricing_rules import Ruled
 
 
 def invoice_tree(charges: CycleCharges, credit_use: CreditUse, plan_name: str) -> Line:
@@ -19,14 +20,16 @@ def invoice_tree(charges: CycleCharges, credit_use: CreditUse, plan_name: str) -
     if charges.true_up is not None:
         plan_parts.append(charges.true_up)
     gross = [parent("PRICE_PLAN_AMOUNT", plan_name, plan_parts, currency)]
+    gross += _added((*charges.additions, *charges.advance_additions), currency)
     if charges.advance:
         gross.append(_advanced(charges.advance, currency))
     return _total(gross, credit_use, currency)
 
 
-def advance_tree(lines: Sequence[Line], credit_use: CreditUse, currency: str) -> Line:
+def advance_tree(fees: Ruled, credit_use: CreditUse, currency: str) -> Line:
     """An invoice of fees in advance alone, as an association begins with."""
-    return _total([_advanced(lines, currency)], credit_use, currency)
+    gross = [*_added(fees.additions, currency), _advanced(fees.cards, currency)]
+    return _total(gross, credit_use, currency)
 
 
 def custom_tree(lines: Sequence[Line], credit_use: CreditUse, currency: str) -> Line:
@@ -44,6 +47,12 @@ def custom_quantity(description: str, quantity: Decimal, rate: Decimal, currency
     units = Fraction(quantity)
     exact = units * Fraction(rate)
     return leaf("CUSTOM_AMOUNT", description, exact, currency, quantity=units, rate=rate)
+
+
+def _added(lines: Sequence[Line], currency: str) -> list[Line]:
+    """What pricing rules added, if they added anything."""
+    kind = "TOTAL_PRICING_RULE_ADDITION_AMOUNT"
+    return [parent(kind, "Pricing rules", lines, currency)] if lines else []
 
 
 def _advanced(lines: Sequence[Line], currency: str) -> Line:

@@ -144,7 +144,7 @@ def _open_advance(request: Call, running: Running, currency: str) -> None:
 
     Ours: at once, but with licences at the end of the day, whose last quantity counts.
     """
-    if not drafts.own_advance(request, running, currency):
+    if not drafts.own_advance(request, running, currency).cards:
         return
     licences = any(in_advance(card.timing) for card in running.plan.licences)
     final_at = clock.midnight(request.now.date()) + _A_DAY if licences else request.now

@@ -187,8 +187,12 @@ def move(request: Call, before: Row, schedule_ids: list[str]) -> None:
         entries.remove(old)
         now = _covering(request, schedule_ids, moment)
         if now is not None:
-            _add(lookups.additions, now, amounts)
-            entries.append(_priced(lookups, now, old["usageMeters"]))
+            # Another version of the plan may price other meters.
+            cards = [card.usage_meter_id for card in now.plan.usage_cards]
+            ids = [meter_id for meter_id in cards if meter_id in counted]
+            _add(lookups.additions, now, {meter_id: counted[meter_id] for meter_id in ids})
+            if ids:
+                entries.append(_priced(lookups, now, ids))
         changes = {"pipeline": packed(pipeline), "status": METERED if entries else NOT_METERED}
         store.update(request.db, "events", changes, number=row["number"])
     lookups.additions.keep(request)

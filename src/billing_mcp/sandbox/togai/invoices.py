@@ -11,7 +11,7 @@ from billing_mcp import money
 from billing_mcp.sandbox import call, clock, store
 from billing_mcp.sandbox.call import Call, Refusal, Reply, Resource
 from billing_mcp.sandbox.store import Row
-from billing_mcp.sandbox.togai import accounts, contact, customers, drafts, price_plans
+from billing_mcp.sandbox.togai import accounts, contact, customers, drafts, plan_versions
 from billing_mcp.sandbox.togai.columns import packed, present, unpacked
 from billing_mcp.sandbox.togai.paging import Listing, page
 
@@ -169,7 +169,7 @@ def insert_invoice(request: Call, new: NewInvoice) -> str:
 def _details(request: Call, account: Row, price_plan_id: str | None) -> dict[str, Any]:
     customer = customers.existing(request, account["customer_id"])
     address = unpacked(customer, "address")
-    plan = None if price_plan_id is None else price_plans.existing(request, price_plan_id)
+    plan = None if price_plan_id is None else plan_versions.existing(request, price_plan_id)
     return present(
         customer={
             "name": customer["name"],

@@ -3,13 +3,15 @@
 import base64
 import binascii
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from billing_mcp import money
 from billing_mcp.sandbox.call import Call, Refusal
 from billing_mcp.sandbox.store import Row
+
+T = TypeVar("T")
 
 # The vendor's bound on a page token.
 _LONGEST_TOKEN = 500
@@ -87,6 +89,22 @@ def page(call: Call, listing: Listing, fixed: Mapping[str, str] | None = None, *
         last = shown[-1]
         token = _token(query, size, [last["sort_key"], last["unique_key"]])
     return Page(shown, token, size, descending)
+
+
+def page_of_list(call: Call, items: Sequence[T]) -> tuple[Sequence[T], str | None]:
+    """A page of what is no table's rows, in its own order, and the token of the next."""
+    listing = Listing(select="", unique="")
+    query, position = _asked(call, listing, ())
+    size = _size(query.get("pageSize"), listing)
+    start = 0 if position is None else _start(position)
+    token = _token(query, size, [start + size, ""]) if start + size < len(items) else None
+    return items[start : start + size], token
+
+
+def _start(position: list[Any]) -> int:
+    if not isinstance(position[0], int) or position[0] < 0:
+        raise Refusal(400, "nextToken is not a token of this API")
+    return position[0]
 
 
 def _asked(

@@ -3,17 +3,18 @@
 from datetime import date
 from typing import Any
 
-from billing_mcp.rating.plan import NotAPlan, read_plan
 from billing_mcp.sandbox import call, clock, store
 from billing_mcp.sandbox.call import Call, Refusal, Reply, Resource
 from billing_mcp.sandbox.store import Row
 from billing_mcp.sandbox.togai import (
     accounts,
+    billable,
     billing,
     feature_grants,
+    plan_versions,
     price_plan_rules,
     price_plans,
-    sizes,
+    pricing_rules,
 )
 from billing_mcp.sandbox.togai.columns import packed, present, unpacked
 from billing_mcp.sandbox.togai.paging import Listing, page
@@ -143,8 +144,8 @@ def _associate(
         own = price_plan_rules.override(request, given, details, place)
     if "pricingRulesOverride" in body:
         place = f"{at}pricingRulesOverride"
-        rules = packed(price_plan_rules.pricing_rules(request, body["pricingRulesOverride"], place))
-    _check_rates(account, {**unpacked(plan, "details"), **(own or {})}, at)
+        rules = packed(pricing_rules.read(request, body["pricingRulesOverride"], place))
+    billable.check(account, {**unpacked(plan, "details"), **(own or {})}, at)
     columns = {
         "id": request.new_id("sch"),
         "account_id": account["id"],
@@ -163,25 +164,10 @@ def _associate(
     billing.schedule_added(request, str(columns["id"]))
 
 
-def _check_rates(account: Row, details: dict[str, Any], at: str) -> None:
-    """Whether the account can be billed by these details at all."""
-    for place in sizes.unusual(details, "pricePlanDetails"):
-        raise Refusal(400, f"{at}pricePlanId: {place} {sizes.TOO_LONG}")
-    try:
-        plan = read_plan(details)
-    except NotAPlan as error:
-        raise Refusal(400, f"{at}pricePlanId: the plan cannot be rated: {error}") from error
-    if account["invoice_currency"] not in plan.currencies:
-        currency = account["invoice_currency"]
-        raise Refusal(400, f"{at}pricePlanDetailsOverride has no rates in {currency}")
-
-
 def _usable_plan(request: Call, account: Row, body: dict[str, Any], at: str) -> Row:
     plan_id = call.text(body, "pricePlanId", minimum=1, maximum=50, at=at)
-    plan: Row | None = request.db.execute(
-        "select * from price_plans where id = ?", (plan_id,)
-    ).fetchone()
-    if plan is None or plan["status"] != "ACTIVE":
+    plan = plan_versions.active(request.db, plan_id)
+    if plan is None:
         raise Refusal(400, f"{at}pricePlanId: there is no active price plan {plan_id}")
     if plan["type"] != "BILLING":
         raise Refusal(400, f"{at}pricePlanId: {plan_id} is a plan to purchase, not to associate")
@@ -219,7 +205,7 @@ def _disassociate(
 
 
 def _plan_override(request: Call, row: Row) -> dict[str, Any]:
-    plan = price_plans.existing(request, row["price_plan_id"])
+    plan = plan_versions.existing(request, row["price_plan_id"])
     return present(
         id=row["id"],
         pricePlanId=plan["id"],
@@ -232,7 +218,7 @@ def _plan_override(request: Call, row: Row) -> dict[str, Any]:
 
 
 def render(request: Call, row: Row) -> dict[str, Any]:
-    plan = price_plans.existing(request, row["price_plan_id"])
+    plan = plan_versions.existing(request, row["price_plan_id"])
     shown = {**price_plans.details(plan), **effective_details(request.db, row)}
     info = present(name=plan["name"], description=plan["description"])
     wanted = request.query.get("include_price_plan_info") == "true"

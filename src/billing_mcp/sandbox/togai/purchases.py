@@ -5,7 +5,7 @@ from typing import Any
 from billing_mcp.sandbox import call, clock, store
 from billing_mcp.sandbox.call import Call, Refusal, Reply, Resource
 from billing_mcp.sandbox.store import Row
-from billing_mcp.sandbox.togai import accounts, feature_grants
+from billing_mcp.sandbox.togai import accounts, feature_grants, plan_versions
 from billing_mcp.sandbox.togai.columns import present, unpacked
 from billing_mcp.sandbox.togai.paging import Listing, page
 
@@ -71,9 +71,7 @@ def list_purchases(request: Call) -> Reply:
 
 def _plan(request: Call, body: dict[str, Any]) -> Row:
     plan_id = call.text(body, "pricePlanId", minimum=1, maximum=50)
-    plan: Row | None = request.db.execute(
-        "select * from price_plans where id = ? and status = 'ACTIVE'", (plan_id,)
-    ).fetchone()
+    plan = plan_versions.active(request.db, plan_id)
     if plan is None or plan["type"] != "PURCHASE":
         raise Refusal(400, f"pricePlanId: there is no active plan {plan_id} of type PURCHASE")
     return plan

@@ -8,6 +8,7 @@ from typing import Any
 from billing_mcp import money
 from billing_mcp.rating.cycles import Cycle, cycle_at, cycle_number, grace_end
 from billing_mcp.rating.plan import CycleRule, NotAPlan, Plan, read_plan
+from billing_mcp.rating.pricing_rules import PricingRule, read_rule
 from billing_mcp.sandbox import clock
 from billing_mcp.sandbox.store import Connection, Row
 from billing_mcp.sandbox.togai.columns import unpacked
@@ -98,18 +99,35 @@ def cycle_rule(plan: Plan) -> CycleRule:
 
 def plan_of(db: Connection, schedule: Row) -> Plan:
     """The plan as it counts for the schedule, read for rating."""
-    row = db.execute(
-        "select details from price_plans where id = ?", (schedule["price_plan_id"],)
-    ).fetchone()
-    return _read(row["details"], schedule["details_override"])
+    return _read(_details(db, schedule), schedule["details_override"])
 
 
 def effective_details(db: Connection, schedule: Row) -> dict[str, Any]:
     """The plan's details with the account's override over them."""
-    plan = db.execute(
-        "select details from price_plans where id = ?", (schedule["price_plan_id"],)
+    whole: Any = money.from_json(_details(db, schedule))
+    return {**whole, **(unpacked(schedule, "details_override") or {})}
+
+
+def rules_of(db: Connection, schedule: Row) -> tuple[PricingRule, ...]:
+    """The pricing rules that count for the schedule: its own, or else those of its version."""
+    text = schedule["rules_override"]
+    if text is None:
+        text = _version(db, schedule)["pricing_rules"]
+    return _read_rules(text)
+
+
+def _details(db: Connection, schedule: Row) -> str:
+    """The details, as they are stored, of the version that the schedule is of."""
+    return str(_version(db, schedule)["details"])
+
+
+def _version(db: Connection, schedule: Row) -> Row:
+    row: Row = db.execute(
+        "select details, pricing_rules from price_plan_versions"
+        " where price_plan_id = ? and version = ?",
+        (schedule["price_plan_id"], schedule["price_plan_version"]),
     ).fetchone()
-    return {**unpacked(plan, "details"), **(unpacked(schedule, "details_override") or {})}
+    return row
 
 
 # An event asks for the plans of its account, and most events of a batch for the same ones.
@@ -118,6 +136,12 @@ def _read(details: str, override: str | None) -> Plan:
     whole: Any = money.from_json(details)
     own: Any = {} if override is None else money.from_json(override)
     return read_plan({**whole, **own})
+
+
+@lru_cache(maxsize=1024)
+def _read_rules(text: str) -> tuple[PricingRule, ...]:
+    rules: Any = money.from_json(text)
+    return tuple(read_rule(rule) for rule in rules)
 
 
 # Finding a cycle is a dozen steps in the calendar, and cycles begin and end at midnight: every

@@ -95,19 +95,13 @@ create table feature_schemas (
 ) strict;
 create index feature_schemas_by_feature on feature_schemas (feature_id);
 
+-- `version` is the one that counts: the latest ACTIVE one, or the draft of a plan never active.
 create table price_plans (
     id text primary key,
-    schedule_id text not null,
     name text not null,
-    description text,
     type text not null check (type in ('BILLING', 'PURCHASE')),
     status text not null check (status in ('DRAFT', 'ACTIVE', 'ARCHIVED')),
-    version integer not null,
-    details text not null,
-    active_currencies text not null,
-    pricing_rules text not null,
-    created_at text not null,
-    updated_at text not null
+    version integer not null
 ) strict;
 create unique index price_plans_by_name on price_plans (name) where status <> 'ARCHIVED';
 

@@ -103,7 +103,8 @@ def deactivate_usage_meter(request: Call) -> Reply:
 def delete_usage_meter(request: Call) -> Reply:
     row = existing(request, request.path["usage_meter_id"])
     plan = request.db.execute(
-        "select p.name from price_plans p, json_each(p.details, '$.usageRateCards') card"
+        "select p.name from price_plans p join price_plan_versions v on v.price_plan_id = p.id,"
+        " json_each(v.details, '$.usageRateCards') card"
         " where p.status <> 'ARCHIVED' and card.value ->> 'usageMeterId' = ?",
         (row["id"],),
     ).fetchone()
