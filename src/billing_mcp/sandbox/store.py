@@ -122,6 +122,17 @@ def transaction(db: Connection) -> Iterator[None]:
     db.execute(keep)
 
 
+@contextmanager
+def tried(db: Connection) -> Iterator[None]:
+    """Take everything that is done inside back at its end, inside a transaction."""
+    db.execute("savepoint trial")
+    try:
+        yield
+    finally:
+        db.execute("rollback to trial")
+        db.execute("release trial")
+
+
 def create(db: Connection) -> None:
     """Drop every table and create all of them, empty. Call it inside a transaction."""
     # Newest first: tables that refer to others are created after them.

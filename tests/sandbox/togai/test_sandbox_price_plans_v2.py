@@ -479,7 +479,7 @@ def test_only_the_last_version_migrates_unless_all_are_named(ask: Asker) -> None
 def test_an_account_that_cannot_be_billed_so_keeps_everything_as_it_was(ask: Asker) -> None:
     plan_id = published(ask, "49")
     associated(ask, plan_id)
-    euros = {"rateValues": [{"currency": "EUR", "rate": 40}]}
+    euros: dict[str, Any] = {"rateValues": [{"currency": "EUR", "rate": 40}]}
     operate(ask, plan_id, change("fee", fee_card("1", **euros)))
     ask.done("PATCH", f"/v2/price_plans/{plan_id}", {"supportedCurrencies": ["EUR"]})
 

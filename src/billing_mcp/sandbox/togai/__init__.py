@@ -25,6 +25,7 @@ from billing_mcp.sandbox.togai import (
     pricing_rules,
     pricing_schedules,
     purchases,
+    revenue_calculator,
     usage_meters,
 )
 
@@ -49,6 +50,7 @@ RESOURCES: tuple[Resource, ...] = (
     pricing_rules.resource,
     pricing_schedules.resource,
     purchases.resource,
+    revenue_calculator.resource,
     usage_meters.resource,
 )
 # In this order when several fall due at the same time: what ends makes room for what begins.

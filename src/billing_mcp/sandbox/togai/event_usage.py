@@ -8,11 +8,12 @@ from functools import lru_cache
 from typing import Any
 
 from billing_mcp import money
+from billing_mcp.rating.exact_numbers import WIDE
 from billing_mcp.rating.json_logic import LogicError
 from billing_mcp.rating.meters import Event, Meter, read_meter, units
 from billing_mcp.sandbox import clock, store
 from billing_mcp.sandbox.call import Call
-from billing_mcp.sandbox.store import Row
+from billing_mcp.sandbox.store import Connection, Row
 from billing_mcp.sandbox.togai import entitlements, sizes
 from billing_mcp.sandbox.togai.columns import packed, unpacked
 from billing_mcp.sandbox.togai.event_lookups import Lookups
@@ -147,6 +148,20 @@ def _counted(pipeline: Mapping[str, Any]) -> dict[str, Decimal]:
         for entry in pipeline.get("usageMeters", [])
         if "units" in entry
     }
+
+
+def between(db: Connection, account_id: str, start: datetime, end: datetime) -> dict[str, Decimal]:
+    """What the account's counted events from start until before end add up to, by usage meter."""
+    rows = db.execute(
+        "select pipeline from events where account_id = ? and happened_at >= ?"
+        " and happened_at < ? and status in (?, ?)",
+        (account_id, clock.written(start), clock.written(end), METERED, NOT_METERED),
+    )
+    sums: dict[str, Decimal] = {}
+    for row in rows:
+        for meter_id, amount in _counted(unpacked(row, "pipeline")).items():
+            sums[meter_id] = WIDE.add(sums.get(meter_id, Decimal(0)), amount)
+    return sums
 
 
 def _give_back(request: Call, event: Row, pipeline: Mapping[str, Any]) -> None:

@@ -143,9 +143,15 @@ def discard(request: Call, draft: Row) -> None:
     request.effect("price-plan-discarded", draft["id"])
 
 
+def details(row: Row) -> dict[str, Any]:
+    """The details as they are stored."""
+    found: dict[str, Any] = unpacked(row, "details")
+    return found
+
+
 def supported(row: Row) -> list[str]:
     """The currencies that the version has rates in."""
-    found: list[str] = unpacked(row, "details")["supportedCurrencies"]
+    found: list[str] = details(row)["supportedCurrencies"]
     return found
 
 
