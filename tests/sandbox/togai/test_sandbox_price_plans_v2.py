@@ -508,3 +508,16 @@ def test_a_meter_of_an_older_version_cannot_be_deleted(ask: Asker) -> None:
     answer = ask.togai("DELETE", f"/usage_meters/{calls}")
 
     assert answer.message == f"Usage meter {calls} is priced by the plan Plan"
+
+
+def test_a_fee_that_is_charged_once_is_not_charged_again_by_a_new_version(ask: Asker) -> None:
+    plan_id = header(ask)
+    setup = fee_card("500", type="ONE_TIME")
+    operate(ask, plan_id, create("setup", setup))
+    finalize(ask, plan_id)
+    associated(ask, plan_id)
+    ask.done("PATCH", f"/v2/price_plans/{plan_id}", {"description": "The same"})
+    finalize(ask, plan_id, migrationMode="NEXT_CYCLE")
+    until(ask, "2026-12-15T00:00:00Z")
+
+    assert brief(ask) == [("2026-11-01", "DUE", 500), ("2026-12-01", "DRAFT", 0)]

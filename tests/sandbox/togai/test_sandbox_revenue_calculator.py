@@ -11,6 +11,8 @@ from sandbox.togai.test_sandbox_price_plans import CREDIT_GRANT
 from sandbox.togai.world import (
     CYCLE,
     RATED,
+    RATES,
+    SLABS,
     account,
     associate,
     event,
@@ -91,8 +93,8 @@ def test_usage_is_rated_slab_by_slab_with_what_was_not_reached(ask: Asker) -> No
 def test_the_bounds_of_a_card_are_a_slab_of_order_0(ask: Asker) -> None:
     schema(ask)
     calls = meter(ask)
-    rates = [{**RATED["rateValues"][0], "rateConfig": {"minimumRate": "9"}}]
-    card = {"usageMeterId": calls, "ratePlan": RATED["ratePlan"], "rateValues": rates}
+    rates = [RATES[0] | {"rateConfig": {"minimumRate": "9"}}]
+    card = {"usageMeterId": calls, "ratePlan": SLABS, "rateValues": rates}
     usage = {"mode": "CUSTOM", "usageMap": {calls: 4}}
 
     answer = revenue(ask, pricePlanDetailsConfig=custom(usageRateCards=[card]), usageConfig=usage)
@@ -177,7 +179,7 @@ def test_usage_and_currency_are_looked_up_of_an_account(ask: Asker) -> None:
     schema(ask)
     calls, other = meter(ask), meter(ask, "Other")
     euros = [{"currency": "EUR", "slabRates": [{"order": 1, "rate": 1}]}]
-    card = {"usageMeterId": other, "ratePlan": RATED["ratePlan"], "rateValues": euros}
+    card = {"usageMeterId": other, "ratePlan": SLABS, "rateValues": euros}
     plan_body = {
         "name": "Euro",
         "pricePlanDetails": {
