@@ -4,8 +4,9 @@ The command line, the chat and the HTTP page all come here. Nothing that a model
 does.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 from uuid import UUID
 
 from billing_mcp import errors
@@ -13,6 +14,7 @@ from billing_mcp.guard.gate import Gate
 from billing_mcp.guard.ledger import LedgerError, Planned, PlanRefused
 from billing_mcp.guard.operations import Filters, Operation, State
 from billing_mcp.ledgers import Ledgers
+from billing_mcp.results import as_json
 from billing_mcp.tenants import Tenant
 from billing_mcp.wire import utc_text
 
@@ -55,12 +57,8 @@ async def approve(tenant: Tenant, operation_id: str, by: str, *, identified: boo
     the other. Raises our errors when the plan cannot be approved, or not by them.
     """
     gate, operation = await _found(tenant, operation_id)
-    if operation.plan is not None and operation.plan.approvals_needed > 1 and not identified:
-        raise errors.NotPermitted(
-            f"Two people have to agree to plan {operation.id}, and who you are is not proven here.",
-            next_step="They approve it on the page /approvals of `billing-mcp http` with "
-            "authentication, each with a key or token of their own that has billing:approve.",
-        )
+    if not identified:
+        refuse_unproven(operation)
     with _told():
         answer = await gate.ledger.approve(operation.key, by)
     return _moved(answer, operation)
@@ -74,7 +72,44 @@ async def deny(tenant: Tenant, operation_id: str, by: str, why: str) -> Operatio
     return _moved(answer, operation)
 
 
-def out_of_reach(ledgers: Ledgers) -> bool:
+def refuse_unproven(operation: Operation) -> None:
+    """Raises `NotPermitted` for a plan that only people who prove who they are can approve."""
+    if operation.plan is not None and operation.plan.approvals_needed > 1:
+        raise errors.NotPermitted(
+            f"Two people have to agree to plan {operation.id}, and who you are is not proven here.",
+            next_step="They approve it on the page /approvals of `billing-mcp http` with "
+            "authentication, each with a key or token of their own that has billing:approve.",
+        )
+
+
+def facts(operation: Operation) -> dict[str, Any]:
+    """A plan as a program reads it. Numbers are text; `plan` is what its asker was shown."""
+    plan = operation.plan
+    told: Mapping[str, Any] = {} if plan is None else plan.shown
+    known = {
+        "operationId": operation.id,
+        "environment": operation.key.partition.environment,
+        "state": str(operation.state),
+        "tool": operation.tool,
+        "effect": told.get("effect"),
+        "amount": told.get("amount"),
+        "currency": told.get("currency"),
+        "principal": operation.principal,
+        "client": operation.client,
+        "role": operation.role,
+        "why": told.get("why"),
+        "rule": told.get("rule"),
+        "approvalsNeeded": 0 if plan is None else plan.approvals_needed,
+        "approvals": [{"by": one.by, "at": utc_text(one.at)} for one in operation.approvals],
+        "askedAt": utc_text(operation.created_at),
+        "expiresAt": None if plan is None else utc_text(plan.expires_at),
+        "plan": dict(told),
+    }
+    exact: dict[str, Any] = as_json({k: v for k, v in known.items() if v is not None})
+    return exact
+
+
+def is_out_of_reach(ledgers: Ledgers) -> bool:
     """Whether no other process can see these ledgers, and so none can approve what is in them."""
     return all(ledgers.place(environment) is None for environment in ledgers.environments)
 
