@@ -46,6 +46,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "door": {"errors", "guard.operations", "results"},
     "shapes": {"declarations", "money", "params", "results"},
     "tools": {"credentials"},
+    "tools.wording": {"errors", "money", "results"},
     "tools.togai": TOOL,
     "tools.suger": TOOL,
     "tools.search": {
@@ -155,7 +156,16 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "tools",
     },
     "keys": {"config", "credentials", "http.api_keys", "scopes"},
-    "doctor": {"catalog", "config", "credentials", "http.checkup", "tenants"},
+    "doctor": {"catalog", "config", "credentials", "guard_checkup", "http.checkup", "tenants"},
+    "guard_checkup": {
+        "approvals",
+        "config",
+        "credentials",
+        "errors",
+        "guard",
+        "tenants",
+        "wire",
+    },
     "guard": {
         "config",
         "credentials",

@@ -38,8 +38,26 @@ async def pending(tenant: Tenant) -> list[Operation]:
         for environment in ledgers.environments:
             # Looking must not make a file where no write was ever asked for.
             if ledgers.place(environment) is None or ledgers.may_hold_something(environment):
-                waiting += await _waiting(await ledgers.gate(environment))
+                waiting += await waiting_at(await ledgers.gate(environment))
     return sorted(waiting, key=lambda operation: (operation.created_at, operation.id))
+
+
+async def waiting_at(gate: Gate) -> list[Operation]:
+    """Those of one environment, newest first. Raises `LedgerError`."""
+    now, found = gate.now(), list[Operation]()
+    after: str | None = None
+    while True:
+        page = await gate.ledger.list(gate.partition, _WAITING, _PAGE, after)
+        found += [
+            operation
+            for operation in page.operations
+            if operation.plan is not None
+            and operation.plan.approvals_needed > 0
+            and not operation.has_expired(now)
+        ]
+        if page.next is None:
+            return found
+        after = page.next
 
 
 async def find(tenant: Tenant, operation_id: str) -> Operation:
@@ -92,11 +110,12 @@ def facts(operation: Operation) -> dict[str, Any]:
         "state": str(operation.state),
         "tool": operation.tool,
         "effect": told.get("effect"),
-        "amount": told.get("amount"),
-        "currency": told.get("currency"),
+        "amount": as_json(operation.amount, operation.currency),
+        "currency": operation.currency,
         "principal": operation.principal,
         "client": operation.client,
-        "role": operation.role,
+        # A claim with an amount keeps the sums of callers without a role under an empty one.
+        "role": operation.role or None,
         "why": told.get("why"),
         "rule": told.get("rule"),
         "approvalsNeeded": 0 if plan is None else plan.approvals_needed,
@@ -112,23 +131,6 @@ def facts(operation: Operation) -> dict[str, Any]:
 def is_out_of_reach(ledgers: Ledgers) -> bool:
     """Whether no other process can see these ledgers, and so none can approve what is in them."""
     return all(ledgers.place(environment) is None for environment in ledgers.environments)
-
-
-async def _waiting(gate: Gate) -> list[Operation]:
-    now, found = gate.now(), list[Operation]()
-    after: str | None = None
-    while True:
-        page = await gate.ledger.list(gate.partition, _WAITING, _PAGE, after)
-        found += [
-            operation
-            for operation in page.operations
-            if operation.plan is not None
-            and operation.plan.approvals_needed > 0
-            and not operation.has_expired(now)
-        ]
-        if page.next is None:
-            return found
-        after = page.next
 
 
 async def _found(tenant: Tenant, operation_id: str) -> tuple[Gate, Operation]:
@@ -198,6 +200,13 @@ def _after(row: Operation) -> str:
     if row.state in {State.DENIED, State.EXPIRED}:
         return _ANEW
     return "`billing-mcp operations` shows what became of it."
+
+
+def data_setting(tenant: Tenant) -> str:
+    """The setting that gives a sandbox in memory a file, by the name its owner knows."""
+    if tenant.server.tenants_file is None:
+        return "BILLING_MCP_SANDBOX_DATA"
+    return f"tenants.{tenant.name}.sandbox_data"
 
 
 @contextmanager

@@ -170,18 +170,15 @@ async def _located(settings: Settings, operation_id: str) -> tuple[TenantSetting
 
 def _elsewhere(settings: Settings, tenant: TenantSettings) -> str | None:
     """Where the plans of a tenant have to be approved that no other process can see."""
-    if not approvals.is_out_of_reach(Tenant(tenant, settings).ledgers):
+    of = Tenant(tenant, settings)
+    if not approvals.is_out_of_reach(of.ledgers):
         return None
-    setting = (
-        "BILLING_MCP_SANDBOX_DATA"
-        if settings.tenants_file is None
-        else f"tenants.{tenant.name}.sandbox_data"
-    )
     return (
         "This sandbox is in memory, and so are its plans: they live and can be approved only "
         "inside the process that made them, in the chat of a client that can ask, or on the page "
-        f"/approvals of `billing-mcp http` with authentication. Set {setting} to a file, for the "
-        "server and for this command, to approve them here."
+        "/approvals of `billing-mcp http` with authentication. Set "
+        f"{approvals.data_setting(of)} to a file, for the server and for this command, to approve "
+        "them here."
     )
 
 
@@ -199,7 +196,7 @@ def _lines(row: Row, *, several: bool) -> list[str]:
     """One of the plans that wait, short enough to read several of."""
     whose = f"  tenant {shown(row['tenant'])}" if several else ""
     agreed = ", ".join(f"{one['by']} at {one['at']}" for one in row["approvals"])
-    approved = f"{len(row['approvals'])} of {row['approvalsNeeded']} approvals"
+    approved = f"{len(row['approvals'])} of {row['approvalsNeeded']}"
     money = f"{row['amount']} {row.get('currency', '')}".strip() if "amount" in row else None
     labelled = {
         "effect": row.get("effect"),
