@@ -170,6 +170,8 @@ def _request_body(route: RestRoute, schema: Mapping[str, Any]) -> dict[str, Any]
 def _possible(route: RestRoute, built: Built) -> Iterator[str]:
     """The problems that a route can answer with, in order of their statuses."""
     writes = built.declaration.write is not None
+    if writes:
+        yield "approval-required"
     yield from ("invalid-request", "unauthenticated", "not-permitted", "not-found")
     if route.method != "GET":
         yield "conflict"

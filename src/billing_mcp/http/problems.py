@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -31,6 +31,7 @@ Kind = Literal[
     "unavailable",
     "outcome-unknown",
     "not-configured",
+    "approval-required",
 ]
 
 
@@ -52,6 +53,10 @@ class Problem(BaseModel):
     ] = None
     next: Annotated[str | None, Field(description="What to do about it")] = None
     environment: Environment | None = None
+    plan: Annotated[
+        dict[str, Any] | None,
+        Field(description="What the write would do, and what it needs before it may"),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,15 @@ class ProblemType:
 
 
 TYPES: Mapping[str, ProblemType] = {
+    "approval-required": ProblemType(
+        202,
+        "approval-required",
+        "The write waits for a plan to be committed, or for people to approve it",
+        "Nothing was changed. `plan` says what the write would do and what it needs. Once that is "
+        "given, the same request with the plan's `operationId` as `Idempotency-Key` commits it, "
+        "once. A person approves a plan at `/approvals`, with `billing-mcp approve`, or in the "
+        "chat.",
+    ),
     "invalid-request": ProblemType(
         400,
         "invalid-request",
@@ -147,7 +161,7 @@ def problem(
     detail: str,
     *,
     headers: Mapping[str, str] | None = None,
-    **facts: str | int,
+    **facts: Any,
 ) -> Response:
     """A problem of a type; `facts` are the other members of `Problem`."""
     kind = TYPES[name]
@@ -179,6 +193,7 @@ def of_failure(outcome: Outcome, headers: Mapping[str, str] | None = None) -> Re
         headers=headers,
         **facts,
         environment=outcome.structured["environment"],
+        plan=outcome.structured.get("plan"),
     )
 
 
