@@ -15,12 +15,17 @@ import anyio
 from anyio.abc import Process
 from anyio.streams.buffered import BufferedByteReceiveStream
 
+from faults.storm import UNDECIDABLE, permissive
 from good_calls import PLAN, event
 from processes import command, environment
 
 LONGEST_LINE_BYTES = 1_000_000
-# A call that waits for the lease of a dead process is told so after a second, and comes again.
+# A call that waits for the lease of a dead process is told so after a while, and comes again.
 PATIENCE_S = 60
+# The longest that a call may take; a lease is twice as long.
+CALL_S = 1
+# So many processes live and die at once, each on a ledger of its own: most of a life is its start.
+LANES = 4
 # How long a process lives after it was asked to write, or after some of its answers: the first is
 # mostly before it sends anything, the second while it sends and records.
 LONGEST_START_MS = 600
@@ -119,17 +124,19 @@ class Server:
 
 
 @asynccontextmanager
-async def served(vendor: str, folder: Path) -> AsyncIterator[Server]:
-    """A new process on the ledger in this folder; killed at the end, as it stands."""
+async def served(
+    vendor: str, ledger: str, policy: Path, *, call_s: int = CALL_S
+) -> AsyncIterator[Server]:
+    """A new process on this ledger, a file or a URL; killed at the end, as it stands."""
     env = environment(
         TOGAI_API_KEY="togai-key",
         TOGAI_BASE_URL=f"{vendor}/togai",
         SUGER_API_KEY="suger-key",
         SUGER_BASE_URL=f"{vendor}/suger",
         SUGER_ORG_ID="sandbox",
-        # A lease is twice as long as a call may take.
-        BILLING_MCP_UPSTREAM_TIMEOUT="1",
-        BILLING_MCP_LEDGER_URL=str(folder / "killed.ledger"),
+        BILLING_MCP_UPSTREAM_TIMEOUT=str(call_s),
+        BILLING_MCP_LEDGER_URL=ledger,
+        BILLING_MCP_POLICY=str(policy),
     )
     async with await anyio.open_process(command(), env=env, stderr=subprocess.DEVNULL) as process:
         server = Server(process)
@@ -147,36 +154,59 @@ async def served(vendor: str, folder: Path) -> AsyncIterator[Server]:
 
 async def killed_over_and_over(
     vendor: str, folder: Path, *, kills: int, at_once: int, seed: int
-) -> list[Write]:
+) -> dict[Path, list[Write]]:
     """Ask for writes, new ones and those not yet known, and kill the process while it is at them.
 
-    Gives back every write, after a last process has been let live until it has answered.
+    Gives back every write by its ledger, after a last process has been let live until it has
+    answered.
     """
-    random = Random(seed)
-    new = writes(random)
-    everything: list[Write] = []
-    for _ in range(kills):
-        open_ones = [write for write in everything if not write.is_decided]
-        fresh = [next(new) for _ in range(at_once)]
-        everything += fresh
-        async with served(vendor, folder) as server:
-            wanted = [*fresh, *open_ones]
-            if random.random() < 0.3:
-                with anyio.move_on_after(random.randrange(LONGEST_START_MS) / 1000):
+    new = writes(Random(seed))
+    policy = permissive(folder)
+    asked: dict[Path, list[Write]] = {}
+
+    async def lane(number: int, kills: int) -> None:
+        ledger = folder / f"{number}.ledger"
+        asked[ledger] = []
+        lives = _Lives(vendor, ledger, policy, asked[ledger], Random(seed * LANES + number))
+        for _ in range(kills):
+            await lives.one([next(new) for _ in range(at_once)])
+        await lives.last()
+
+    async with anyio.create_task_group() as lanes:
+        for number in range(LANES):
+            lanes.start_soon(lane, number, kills // LANES)
+    return asked
+
+
+@dataclass(slots=True)
+class _Lives:
+    """The processes that live one after the other on one ledger, and all they were asked for."""
+
+    vendor: str
+    ledger: Path
+    policy: Path
+    asked: list[Write]
+    random: Random
+
+    async def one(self, fresh: list[Write]) -> None:
+        wanted = [*fresh, *(write for write in self.asked if not write.is_decided)]
+        self.asked += fresh
+        async with served(self.vendor, str(self.ledger), self.policy) as server:
+            if self.random.random() < 0.3:
+                with anyio.move_on_after(self.random.randrange(LONGEST_START_MS) / 1000):
                     await server.call(wanted)
             else:
-                await server.call(wanted, random.randrange(len(fresh)))
-                await anyio.sleep(random.randrange(LONGEST_WORK_MS) / 1000)
-    async with served(vendor, folder) as server:
-        with anyio.move_on_after(PATIENCE_S):
-            while open_ones := [write for write in everything if _may_be_decided(write)]:
-                await server.call(open_ones)
-    return everything
+                await server.call(wanted, self.random.randrange(len(fresh)))
+                await anyio.sleep(self.random.randrange(LONGEST_WORK_MS) / 1000)
+
+    async def last(self) -> None:
+        async with served(self.vendor, str(self.ledger), self.policy) as server:
+            with anyio.move_on_after(PATIENCE_S):
+                while open_ones := [write for write in self.asked if _may_be_decided(write)]:
+                    await server.call(open_ones)
 
 
 def _may_be_decided(write: Write) -> bool:
     """A batch whose usage is there is never decided: the vendor does not say whose it is."""
-    lost_batch = write.tool == "batch-report-usagerecordgroups" and "not say by which batch" in str(
-        write.answers[-1:]
-    )
+    lost_batch = write.tool in UNDECIDABLE and "not say by which batch" in str(write.answers[-1:])
     return not write.is_decided and not lost_batch
