@@ -38,9 +38,9 @@ class Person:
     def who(cls, *answers: ElicitResult | ErrorData) -> "Person":
         return cls(list(answers))
 
-    async def __call__(self, _: Any, asked: Any) -> ElicitResult | ErrorData:
-        self.questions.append(asked.message)
-        self.forms.append(asked.requested_schema)
+    async def __call__(self, context: Any, params: Any) -> ElicitResult | ErrorData:
+        self.questions.append(params.message)
+        self.forms.append(params.requested_schema)
         if self.meanwhile is not None:
             meanwhile, self.meanwhile = self.meanwhile, None
             await meanwhile()
