@@ -67,7 +67,9 @@ def shape_of(declaration: Declaration) -> Shape:
         handle=first.annotation,
         arguments=arguments,
         input_schema=schema,
-        output_schema=_output_schema(signature.return_annotation),
+        output_schema=_output_schema(
+            signature.return_annotation, writes=declaration.write is not None
+        ),
         decoded=frozenset(
             name
             for name, property_ in schema.get("properties", {}).items()
@@ -109,10 +111,11 @@ def _row_of(page: type[Page[Any]]) -> type[Result]:
     return row
 
 
-def _output_schema(result: type[Result | Outcome]) -> dict[str, Any]:
+def _output_schema(result: type[Result | Outcome], *, writes: bool) -> dict[str, Any]:
     """Describes the fields, requires only what is always there, and is open (design §2.4).
 
-    Of a tool that runs another, the answer is that of the other: nothing more is known.
+    Of a tool that runs another, the answer is that of the other: nothing more is known. A write may
+    answer with its plan, which has no rows.
     """
     if not issubclass(result, Result):
         result = Result
@@ -124,7 +127,7 @@ def _output_schema(result: type[Result | Outcome]) -> dict[str, Any]:
     return {
         "type": "object",
         "properties": properties,
-        "required": ["environment", "data"] if listed else ["environment"],
+        "required": ["environment", "data"] if listed and not writes else ["environment"],
         **({"$defs": schema["$defs"]} if schema.get("$defs") else {}),
     }
 

@@ -90,9 +90,9 @@ async def would_report(suger: Suger, asked: Mapping[str, Any]) -> Effect:
     await _require_valid(suger, org, [_as_new(body, entitlement_id)])
     if suger.operation_given or body.id is not None:
         await _require_free_id(suger, org, entitlement_id)
-    when = "now" if body.timestamp is None else utc_text(body.timestamp)
+    when = "as of now" if body.timestamp is None else f"of {utc_text(body.timestamp)}"
     return Effect(
-        f"Reports usage of entitlement {wording.identified(entitlement_id)} at {when}: "
+        f"Reports usage {when} of entitlement {wording.identified(entitlement_id)}: "
         f"{_in_words([body])}. The next hourly report bills it. {_MONEY}",
         after={"status": "CREATED", **_in_numbers([body])},
         undo=f"delete-usagerecordgroup of {suger.operation_id}, {_UNTIL_REPORTED}.",
@@ -153,7 +153,7 @@ async def would_report_batch(suger: Suger, asked: Mapping[str, Any]) -> Effect:
                 for entitlement_id, groups in told
             },
         },
-        undo=f"delete-usagerecordgroup of each group, {_UNTIL_REPORTED}; the answer shows the ids.",
+        undo=f"delete-usagerecordgroup of each of them, {_UNTIL_REPORTED}; the answer shows their ids.",
     )
 
 

@@ -172,7 +172,7 @@ async def _would_ingest(togai: Togai, asked: Mapping[str, Any]) -> Effect:
     return Effect(
         f"Sends {wording.counted(len(events), 'usage event')} that happened {when}: {by_schema}; "
         f"{await _by_account(togai, accounts)}. What they cost is not known before they are rated, "
-        "nor whether Togai has counted one of their ids before.",
+        "and whether Togai has counted any of their ids before cannot be known.",
         after={
             "events": len(events),
             "bySchema": dict(_most(schemas)[:MOST_TOLD]),
@@ -203,6 +203,8 @@ async def _by_account(togai: Togai, counts: Counter[str]) -> str:
             continue
         alias = "" if account.id == reference else f", named {wording.identified(reference)}"
         whose = wording.named("account", account.id, account.name)
+        if account.customerId is not None:
+            whose += f" of customer {wording.identified(account.customerId)}"
         parts.append(f"{counts[reference]} for {whose}{alias}")
     if unknown:
         parts.append(

@@ -207,25 +207,27 @@ async def _would_update(togai: Togai, asked: Mapping[str, Any]) -> Effect:
         after["effectiveUntil"] = utc_text(body.effectiveUntil)
         until = wording.identified(entry.effectiveUntil or "never")
         told.append(f"it ends {after['effectiveUntil']} instead of {until}")
-    undo = None
-    # The tool cannot give back what has no number: without limit, or without end.
-    if None not in before.values():
-        back = [f"{name} {_plain(value)}" for name, value in before.items()]
-        undo = (
-            f"update-feature-credits-entry with {' and '.join(back)}, as long as that is more than "
-            "is used and lies in the future."
-        )
     return Effect(
         f"Changes {called} of {whose}: {'; '.join(told)}.",
         before,
         after,
-        undo,
+        _undo(before),
         {"status": entry.status, "granted": entry.granted, "effectiveUntil": entry.effectiveUntil},
     )
 
 
-def _plain(value: Decimal | str) -> str:
-    return wording.identified(value if isinstance(value, str) else money.plain(value))
+def _undo(before: Mapping[str, Any]) -> str | None:
+    # The tool cannot give back what has no number: a grant without limit, or one without end.
+    if None in before.values():
+        return None
+    back = []
+    if "granted" in before:
+        granted = money.plain(before["granted"])
+        back.append(f"granted {granted}, as long as that is more than is used")
+    if "effectiveUntil" in before:
+        until = wording.identified(before["effectiveUntil"])
+        back.append(f"effectiveUntil {until}, as long as that lies in the future")
+    return f"update-feature-credits-entry with {'; and '.join(back)}."
 
 
 async def _would_void(togai: Togai, asked: Mapping[str, Any]) -> Effect:
