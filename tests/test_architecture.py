@@ -84,6 +84,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "scopes",
         "tenants",
     },
+    "sealing": {"config"},
     "catalog": {
         *TOOL,
         "calls",
@@ -131,6 +132,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "resources",
         "results",
         "scopes",
+        "sealing",
         "stdio",
         "telemetry",
         "tenants",

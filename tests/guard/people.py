@@ -39,6 +39,7 @@ class Person:
         return cls(list(answers))
 
     async def __call__(self, context: Any, params: Any) -> ElicitResult | ErrorData:
+        _ = context
         self.questions.append(params.message)
         self.forms.append(params.requested_schema)
         if self.meanwhile is not None:

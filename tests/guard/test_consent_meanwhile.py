@@ -8,9 +8,10 @@ import pytest
 from mcp.types import ElicitResult
 
 from answers import facts, failure
-from billing_mcp import approvals, server
+from billing_mcp import approvals
 from billing_mcp.guard.operations import State
 from billing_mcp.guard.plans import FOR_PEOPLE
+from billing_mcp.sealing import QUESTION_KEPT_S
 from guard.guarded import Guarded, guarded
 from guard.people import APPROVES, CANCELS, DENIES, GRANT, Person, plans
 
@@ -54,7 +55,7 @@ async def test_a_person_may_think_for_as_long_as_the_plan_is_there(era: str) -> 
         person.meanwhile = _later(at, FOR_PEOPLE - timedelta(seconds=1))
         facts(await at.call("grant-credit", GRANT))
         assert len(at.effects) == 1
-    assert timedelta(seconds=server.QUESTION_KEPT_S) > FOR_PEOPLE
+    assert timedelta(seconds=QUESTION_KEPT_S) > FOR_PEOPLE
 
 
 @pytest.mark.parametrize(("answer", "effects"), [(APPROVES, 1), (DENIES, 0)])
