@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -18,6 +18,8 @@ from guard.guarded import Time
 from guard.ledgers import grant
 
 AN_HOUR = timedelta(hours=1)
+# When whoever runs these tests looks at a plan in real time, it has not expired.
+FAR = datetime(2099, 1, 1, tzinfo=UTC)
 SANDBOX_HOST = "https://sandbox-api.togai.com"
 
 
