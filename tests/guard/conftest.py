@@ -16,7 +16,7 @@ from guard.postgres_server import is_there, postgres
 HAS_POSTGRES = is_there()
 LASTING = ("sqlite", "postgres") if HAS_POSTGRES else ("sqlite",)
 # What is about PostgreSQL alone.
-collect_ignore = [] if HAS_POSTGRES else ["test_postgres_ledger.py"]
+collect_ignore = [] if HAS_POSTGRES else ["test_approvals_postgres.py", "test_postgres_ledger.py"]
 
 
 @pytest.fixture(scope="session")
