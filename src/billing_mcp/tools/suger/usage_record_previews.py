@@ -23,7 +23,7 @@ from billing_mcp.wire import utc_text
 VALIDATE_ROUTE = "POST /org/{orgId}/batchValidateUsageRecordGroups"
 # Entitlements whose sums a plan tells; a batch has at most a thousand.
 MOST_TOLD = 50
-_UNTIL_REPORTED = "until the next hourly report bills it"
+_UNTIL_REPORTED = "until the next hourly report"
 _MONEY = "What it costs is up to the entitlement and the marketplace."
 
 
@@ -153,7 +153,8 @@ async def would_report_batch(suger: Suger, asked: Mapping[str, Any]) -> Effect:
                 for entitlement_id, groups in told
             },
         },
-        undo=f"delete-usagerecordgroup of each of them, {_UNTIL_REPORTED}; the answer shows their ids.",
+        undo=f"delete-usagerecordgroup of each of them, {_UNTIL_REPORTED}; the answer shows the "
+        "ids.",
     )
 
 
@@ -208,19 +209,19 @@ def _refused(group: UsageRecordGroup, rule: str, status: str) -> errors.Conflict
 
 
 def _told(group: UsageRecordGroup) -> str:
-    """`usage record group … of entitlement on-aws (AWS, buyer buyer-aws), 5 of api_calls`."""
+    """`usage record group … (5 of api_calls) of entitlement on-aws (AWS, buyer buyer-aws)`"""
     who = [wording.identified(group.partner)] if group.partner else []
     who += [f"buyer {wording.identified(group.buyerID)}"] if group.buyerID else []
     of_whom = f" ({', '.join(who)})" if who else ""
-    entitlement = wording.identified(group.entitlementID or "unknown")
     billable = group.metaInfo.billableRecords if group.metaInfo else None
     usage = _quantities(group.records or {}) + [
         f"a record of metric {wording.identified(record.key or 'unknown')}"
         for record in billable or ()
     ]
     return (
-        f"usage record group {wording.identified(group.id)} of entitlement {entitlement}{of_whom}, "
-        f"{wording.listed(usage) or 'without usage'}"
+        f"usage record group {wording.identified(group.id)} "
+        f"({wording.listed(usage) or 'without usage'}) of entitlement "
+        f"{wording.identified(group.entitlementID or 'unknown')}{of_whom}"
     )
 
 
