@@ -3,16 +3,17 @@ back to its successor with the same operation ids."""
 
 import json
 import subprocess
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
 from uuid import UUID
 
 import anyio
-from anyio.abc import Process
+from anyio.abc import ByteReceiveStream, ByteSendStream
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from faults.storm import UNDECIDABLE, permissive
@@ -87,10 +88,9 @@ def _wish(number: int) -> tuple[str, dict[str, Any]]:
 class Server:
     """A `billing-mcp` process over stdio, spoken to line by line."""
 
-    def __init__(self, process: Process) -> None:
-        assert process.stdout is not None
-        self.process = process
-        self._lines = BufferedByteReceiveStream(process.stdout)
+    def __init__(self, says: ByteReceiveStream, hears: ByteSendStream) -> None:
+        self._lines = BufferedByteReceiveStream(says)
+        self._hears = hears
         self._number = 0
 
     async def say(self, method: str, params: Any, *, answered: bool = True) -> int:
@@ -98,8 +98,7 @@ class Server:
         message: dict[str, Any] = {"jsonrpc": "2.0", "method": method, "params": params}
         if answered:
             message["id"] = self._number
-        assert self.process.stdin is not None
-        await self.process.stdin.send(json.dumps(message).encode() + b"\n")
+        await self._hears.send(json.dumps(message).encode() + b"\n")
         return self._number
 
     async def heard(self) -> dict[str, Any]:
@@ -123,37 +122,51 @@ class Server:
                 write.answers.append(message["result"]["structuredContent"])
 
 
+Pipes = tuple[ByteReceiveStream, ByteSendStream]
+Start = Callable[[Mapping[str, str]], AbstractAsyncContextManager[Pipes]]
+
+
 @asynccontextmanager
-async def served(
-    vendor: str, ledger: str, policy: Path, *, call_s: int = CALL_S
-) -> AsyncIterator[Server]:
-    """A new process on this ledger, a file or a URL; killed at the end, as it stands."""
-    env = environment(
-        TOGAI_API_KEY="togai-key",
-        TOGAI_BASE_URL=f"{vendor}/togai",
-        SUGER_API_KEY="suger-key",
-        SUGER_BASE_URL=f"{vendor}/suger",
-        SUGER_ORG_ID="sandbox",
-        BILLING_MCP_UPSTREAM_TIMEOUT=str(call_s),
-        BILLING_MCP_LEDGER_URL=ledger,
-        BILLING_MCP_POLICY=str(policy),
-    )
-    async with await anyio.open_process(command(), env=env, stderr=subprocess.DEVNULL) as process:
-        server = Server(process)
-        hello = {"protocolVersion": "2025-06-18", "capabilities": {}}
-        await server.say("initialize", hello | {"clientInfo": {"name": "test", "version": "1"}})
-        await server.heard()
-        await server.say("notifications/initialized", {}, answered=False)
+async def started(env: Mapping[str, str]) -> AsyncIterator[Pipes]:
+    """The command, as anybody starts it."""
+    process = await anyio.open_process(command(), env=environment(**env), stderr=subprocess.DEVNULL)
+    assert process.stdout is not None
+    assert process.stdin is not None
+    async with process:
         try:
-            yield server
+            yield process.stdout, process.stdin
         finally:
             with anyio.CancelScope(shield=True):
                 process.kill()
                 await process.wait()
 
 
+@asynccontextmanager
+async def served(
+    vendor: str, ledger: str, policy: Path, *, call_s: int = CALL_S, start: Start = started
+) -> AsyncIterator[Server]:
+    """A new process on this ledger, a file or a URL; killed at the end, as it stands."""
+    env = {
+        "TOGAI_API_KEY": "togai-key",
+        "TOGAI_BASE_URL": f"{vendor}/togai",
+        "SUGER_API_KEY": "suger-key",
+        "SUGER_BASE_URL": f"{vendor}/suger",
+        "SUGER_ORG_ID": "sandbox",
+        "BILLING_MCP_UPSTREAM_TIMEOUT": str(call_s),
+        "BILLING_MCP_LEDGER_URL": ledger,
+        "BILLING_MCP_POLICY": str(policy),
+    }
+    async with start(env) as (says, hears):
+        server = Server(says, hears)
+        hello = {"protocolVersion": "2025-06-18", "capabilities": {}}
+        await server.say("initialize", hello | {"clientInfo": {"name": "test", "version": "1"}})
+        await server.heard()
+        await server.say("notifications/initialized", {}, answered=False)
+        yield server
+
+
 async def killed_over_and_over(
-    vendor: str, folder: Path, *, kills: int, at_once: int, seed: int
+    vendor: str, folder: Path, *, kills: int, at_once: int, seed: int, start: Start = started
 ) -> dict[Path, list[Write]]:
     """Ask for writes, new ones and those not yet known, and kill the process while it is at them.
 
@@ -167,7 +180,8 @@ async def killed_over_and_over(
     async def lane(number: int, kills: int) -> None:
         ledger = folder / f"{number}.ledger"
         asked[ledger] = []
-        lives = _Lives(vendor, ledger, policy, asked[ledger], Random(seed * LANES + number))
+        serve = partial(served, vendor, str(ledger), policy, start=start)
+        lives = _Lives(serve, asked[ledger], Random(seed * LANES + number))
         for _ in range(kills):
             await lives.one([next(new) for _ in range(at_once)])
         await lives.last()
@@ -182,16 +196,14 @@ async def killed_over_and_over(
 class _Lives:
     """The processes that live one after the other on one ledger, and all they were asked for."""
 
-    vendor: str
-    ledger: Path
-    policy: Path
+    serve: Callable[[], AbstractAsyncContextManager[Server]]
     asked: list[Write]
     random: Random
 
     async def one(self, fresh: list[Write]) -> None:
         wanted = [*fresh, *(write for write in self.asked if not write.is_decided)]
         self.asked += fresh
-        async with served(self.vendor, str(self.ledger), self.policy) as server:
+        async with self.serve() as server:
             if self.random.random() < 0.3:
                 with anyio.move_on_after(self.random.randrange(LONGEST_START_MS) / 1000):
                     await server.call(wanted)
@@ -200,7 +212,7 @@ class _Lives:
                 await anyio.sleep(self.random.randrange(LONGEST_WORK_MS) / 1000)
 
     async def last(self) -> None:
-        async with served(self.vendor, str(self.ledger), self.policy) as server:
+        async with self.serve() as server:
             with anyio.move_on_after(PATIENCE_S):
                 while open_ones := [write for write in self.asked if _may_be_decided(write)]:
                     await server.call(open_ones)

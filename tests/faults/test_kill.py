@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 
 import anyio
@@ -11,13 +10,15 @@ import pytest
 from billing_mcp.guard.operations import Filters, Partition, State
 from billing_mcp.guard.sqlite_ledger import SqliteLedger
 from billing_mcp.sandbox import Sandbox
-from faults.killing import Write, killed_over_and_over
+from faults.forking import forks
+from faults.killing import Write, killed_over_and_over, started
 from faults.storm import UNDECIDABLE
 from processes import served_sandbox
 from world import furnish
 
 EFFECTS_OF = {"ingest-events": 2}
 AT_ONCE = 4
+FEW = 20
 STATES = {"ok": State.COMMITTED, "outcome-unknown": State.UNKNOWN}
 
 
@@ -25,12 +26,17 @@ STATES = {"ok": State.COMMITTED, "outcome-unknown": State.UNKNOWN}
 def test_a_process_that_is_killed_again_and_again_doubles_and_forgets_nothing(
     kills: int, seed: int, tmp_path: Path
 ) -> None:
+    async def killed(vendor: str) -> dict[Path, list[Write]]:
+        async with forks() as processes:
+            # Many are forked, because each is killed before it has lived as long as its start took.
+            start = processes.child if kills > FEW else started
+            return await killed_over_and_over(
+                vendor, tmp_path, kills=kills, at_once=AT_ONCE, seed=seed, start=start
+            )
+
     with served_sandbox() as (sandbox, vendor):
         furnish(sandbox)
-        run = partial(
-            killed_over_and_over, vendor, tmp_path, kills=kills, at_once=AT_ONCE, seed=seed
-        )
-        asked = anyio.run(run)
+        asked = anyio.run(killed, vendor)
         everything = [write for writes in asked.values() for write in writes]
         done = {write.operation_id: _done(sandbox, write) for write in everything}
     ends = Counter(f"{write.kind}, done {done[write.operation_id]}" for write in everything)
