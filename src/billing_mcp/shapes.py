@@ -13,8 +13,11 @@ from billing_mcp.params import OperationId
 from billing_mcp.results import Detail, Outcome, Page, Reserved, Result
 
 DETAIL = (Annotated[Detail, Field()], "concise")
-# That the same id is done only once, and what a plan is, the instructions say once for all.
-OPERATION_ID = (OperationId | None, None)
+OPERATION_ID = (
+    Annotated[OperationId | None, Field(description="Same id: done only once")],
+    None,
+)
+# What a plan is the instructions say once for all.
 DRY_RUN = (bool, False)
 
 
