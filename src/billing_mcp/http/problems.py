@@ -105,8 +105,7 @@ TYPES: Mapping[str, ProblemType] = {
         408,
         "invalid-request",
         "The body did not come in time",
-        "The connection is closed. Nothing was changed. Send the body at once, over a connection of "
-        "its own.",
+        "The connection is closed. Nothing was changed. Send the request again, its body at once.",
     ),
     "conflict": ProblemType(
         409,
