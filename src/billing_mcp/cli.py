@@ -5,6 +5,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from io import TextIOWrapper
 from itertools import pairwise
 
 from billing_mcp import __version__, logs
@@ -64,8 +65,10 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str]) -> int:
     """Run a verb; the process's exit code."""
     for stream in (sys.stdout, sys.stderr):
-        # A Windows console's code page would break on the first dash.
-        stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+        # A Windows console's code page would break on the first dash. What else may stand in its
+        # place, such as a text in memory, has no encoding to change.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     made = parser()
     options = made.parse_intermixed_args(list(_spelled_out(arguments)))
     if options.words and options.verb not in WITH_WORDS:

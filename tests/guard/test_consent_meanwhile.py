@@ -88,6 +88,41 @@ async def test_a_plan_that_was_approved_elsewhere_is_not_asked_about_again(era: 
     assert len(person.questions) == 1
 
 
+async def test_two_questions_about_one_plan_that_are_both_answered_yes_are_one_write(
+    era: str,
+) -> None:
+    person = Person.who(APPROVES)
+    answers: list[Any] = []
+    async with guarded(era=era, elicitation_callback=person) as at:
+        planned = facts(await at.call("grant-credit", GRANT | {"dryRun": True}))
+        by_id = GRANT | {"operationId": planned["operationId"]}
+
+        async def ask() -> None:
+            answers.append(await at.call("grant-credit", by_id))
+
+        # While the person thinks about the first question, a second call is made and answered.
+        person.meanwhile = ask
+        await ask()
+        assert len(at.effects) == 1
+    sooner, later = [facts(answer) for answer in answers]
+    assert later == sooner | {"replayed": True}
+    assert len(person.questions) == 2
+
+
+async def test_a_yes_whose_call_was_cut_off_is_taken_when_it_comes_again(era: str) -> None:
+    person = Person.who(APPROVES)
+    async with guarded(era=era, elicitation_callback=person) as at:
+
+        async def approved_before() -> None:
+            (plan,) = await plans(at)
+            await approvals.approve(at.server.tenant, plan.id, "local", identified=False)
+
+        person.meanwhile = approved_before
+        facts(await at.call("grant-credit", GRANT))
+        assert len(at.effects) == 1
+    assert len(person.questions) == 1
+
+
 async def test_a_plan_that_was_denied_elsewhere_meanwhile_stays_denied(era: str) -> None:
     person = Person.who(APPROVES)
     async with guarded(era=era, elicitation_callback=person) as at:

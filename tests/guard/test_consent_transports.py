@@ -1,5 +1,6 @@
 """Consent where callers are somebody, over HTTP, and in a process that a desktop client starts."""
 
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 import anyio
 import httpx2
 import pytest
+import uvicorn
 from mcp import Client, MCPError, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
@@ -138,6 +140,41 @@ async def test_an_older_client_over_http_cannot_be_asked_and_is_told_the_other_w
     assert waiting["kind"] == "approval-required"
     assert waiting["operationId"] in waiting["next"]
     assert person.questions == []
+
+
+@asynccontextmanager
+async def on_a_port(application: Starlette) -> AsyncIterator[str]:
+    """Served by a real server, which sends parts of an answer before its end."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        config = uvicorn.Config(application, log_config=None, access_log=False)
+        serving = uvicorn.Server(config)
+        async with anyio.create_task_group() as group:
+            group.start_soon(serving.serve, [listener])
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
+            serving.should_exit = True
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+async def test_where_sessions_are_kept_an_older_client_is_asked_if_the_question_can_reach_it(
+    as_json: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = BillingServer(Settings())
+    world = open_world(server)
+    person = Person.who(APPROVES)
+    application = server.streamable_http_app(stateless_http=False, json_response=as_json)
+    with anyio.fail_after(PATIENCE_S):
+        async with (
+            on_a_port(application) as url,
+            Client(url, mode="legacy", elicitation_callback=person) as client,
+        ):
+            answer = await client.call_tool("grant-credit", GRANT)
+            assert len(world.effects("credit")) == (0 if as_json else 1)
+    if as_json:
+        assert failure(answer)["kind"] == "approval-required"
+    else:
+        assert facts(answer)["creditAmount"] == "150.00"
+    assert len(person.questions) == (0 if as_json else 1)
+    assert "could not be asked" not in caplog.text
 
 
 async def test_a_question_to_one_caller_is_not_answered_by_another(tmp_path: Path) -> None:

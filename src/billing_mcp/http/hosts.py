@@ -5,11 +5,12 @@ from urllib.parse import urlsplit
 
 from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from billing_mcp.config import Settings
 from billing_mcp.errors import one_line
+from billing_mcp.http.refusals import refusal
 
 # Probes come by the address of the machine, and learn nothing that others may not.
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
@@ -77,17 +78,15 @@ def _malformed(request: Request) -> int | None:
 
 
 def _explained(request: Request, status: int) -> Response:
-    header, setting = {
-        421: ("host", "BILLING_MCP_ALLOWED_HOSTS"),
-        403: ("origin", "BILLING_MCP_ALLOWED_ORIGINS"),
+    header, setting, name = {
+        421: ("Host", "BILLING_MCP_ALLOWED_HOSTS", "misdirected-request"),
+        403: ("Origin", "BILLING_MCP_ALLOWED_ORIGINS", "not-permitted"),
     }[status]
+    path = request.scope["path"]
     given = one_line(request.headers.get(header, ""), 100)
     if not given:
-        return PlainTextResponse(
-            f"A request without {header.capitalize()} is not served.\n", status
-        )
-    return PlainTextResponse(
-        f"{header.capitalize()} {given} is not served here. "
-        f"Whoever runs this server can add it to {setting}.\n",
-        status,
-    )
+        said = f"A request without {header} is not served."
+        return refusal(path, name, said, text=f"{said}\n")
+    said = f"{header} {given} is not served here."
+    way_out = f"Whoever runs this server can add it to {setting}."
+    return refusal(path, name, said, text=f"{said} {way_out}\n", next_step=way_out)

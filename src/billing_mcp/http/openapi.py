@@ -14,12 +14,6 @@ from billing_mcp.http.routes import GROUPS, RestRoute
 _JSON = "application/json"
 _UUID = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 
-# Refused before a body is read to its end, by what stands before this face: text and no problem.
-_OF_BODIES = {
-    "408": {"description": "The body did not come within half a minute."},
-    "413": {"description": "The body is above 4 MB."},
-}
-
 _DESCRIPTION = """\
 The REST routes of billing-mcp: usage-based billing (Togai) and cloud-marketplace metering \
 (Suger). Each route is a tool of the MCP server through the same door, and answers in full.
@@ -89,7 +83,6 @@ def _operation(
                 str(TYPES[name].status): {"$ref": f"#/components/responses/{name}"}
                 for name in _possible(route, built)
             },
-            **(_OF_BODIES if route.takes_body else {}),
         },
     }
 
@@ -173,11 +166,15 @@ def _possible(route: RestRoute, built: Built) -> Iterator[str]:
     if writes:
         yield "approval-required"
     yield from ("invalid-request", "unauthenticated", "not-permitted", "not-found")
+    # A body may come with any method, and is read before it is known whether the route has one.
+    yield "request-timeout"
     if route.method != "GET":
         yield "conflict"
+    yield "content-too-large"
     if route.takes_body:
         yield "unsupported-media-type"
-    yield from ("rate-limited", "not-configured", "unavailable")
+    yield from ("misdirected-request", "rate-limited", "internal-error")
+    yield from ("not-configured", "unavailable")
     if writes:
         yield "outcome-unknown"
 

@@ -11,6 +11,8 @@ from starlette.responses import Response
 from billing_mcp.credentials import Environment
 from billing_mcp.results import Outcome, compact
 
+# Where errors are problem documents: the REST face, and what the page of approvals asks.
+PREFIXES = ("/v1/", "/approvals/")
 PATH = "/v1/problems/"
 MEDIA_TYPE = "application/problem+json"
 
@@ -98,8 +100,8 @@ TYPES: Mapping[str, ProblemType] = {
         403,
         "not-permitted",
         "The request is not allowed",
-        "The token lacks a scope, the server or the tenant does not serve this tool, or the vendor "
-        "refuses it. Nothing was changed.",
+        "The token lacks a scope, the server or the tenant does not serve this tool, the vendor "
+        "refuses it, or a page of another site asked (`Origin`). Nothing was changed.",
     ),
     "not-found": ProblemType(
         404,
@@ -114,6 +116,12 @@ TYPES: Mapping[str, ProblemType] = {
         "The path does not have this method",
         "The header Allow names the methods that it has.",
     ),
+    "request-timeout": ProblemType(
+        408,
+        "invalid-request",
+        "The body did not come in time",
+        "The connection is closed. Nothing was changed. Send the request again, its body at once.",
+    ),
     "conflict": ProblemType(
         409,
         "conflict",
@@ -121,11 +129,24 @@ TYPES: Mapping[str, ProblemType] = {
         "An id is taken, an operation id was used for something else, or the thing is in a state "
         "that does not allow this. Nothing was changed now.",
     ),
+    "content-too-large": ProblemType(
+        413,
+        "invalid-request",
+        "The body is above 4 MB",
+        "Nothing was changed. Send less in one request.",
+    ),
     "unsupported-media-type": ProblemType(
         415,
         "invalid-request",
         "The body is not JSON",
         "Send JSON in UTF-8, uncompressed, with `Content-Type: application/json`.",
+    ),
+    "misdirected-request": ProblemType(
+        421,
+        "not-permitted",
+        "The server does not answer to this name",
+        "The header Host does not name a host that the server was told it has. Whoever runs the "
+        "server can set it.",
     ),
     "rate-limited": ProblemType(
         429,
@@ -133,6 +154,13 @@ TYPES: Mapping[str, ProblemType] = {
         "Too many requests",
         "This server or the vendor takes no more calls for now. `retryAfterSeconds`, and the "
         "header Retry-After, say when to try again where that is known.",
+    ),
+    "internal-error": ProblemType(
+        500,
+        "unavailable",
+        "The server failed",
+        "The fault is the server's, and its log has it. Whether a write was applied is not known: "
+        "look before you repeat it.",
     ),
     "not-configured": ProblemType(
         501,
@@ -154,6 +182,11 @@ TYPES: Mapping[str, ProblemType] = {
         "says how to find out, and `operationId` which write it was.",
     ),
 }
+
+
+def speak_for(path: str) -> bool:
+    """Whether the errors of a path are problem documents."""
+    return f"{path}/".startswith(PREFIXES)
 
 
 def problem(

@@ -14,15 +14,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from billing_mcp.http.auth import Authentication
 from billing_mcp.http.challenges import MCP_PATH
-from billing_mcp.http.problems import SECURITY_HEADERS, problem
+from billing_mcp.http.problems import SECURITY_HEADERS, problem, speak_for
 from billing_mcp.http.signing_keys import RETRY_S, KeysUnavailable
 from billing_mcp.http.tokens import Refused
 from billing_mcp.scopes import APPROVE, READ, expanded
 
 logger = logging.getLogger(__name__)
 
-# Below these, failures are problem documents.
-PROBLEM_PREFIXES = ("/v1", "/approvals")
 APPROVALS_PREFIX = "/approvals/"
 # What a newcomer reads before they have a token, and what watches the process. All else needs one.
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/v1/openapi.json", "/v1/docs", "/approvals"})
@@ -141,7 +139,7 @@ def _values(scope: Scope, name: bytes) -> list[str]:
 
 
 def _bad(path: str, said: str) -> Response:
-    if path.startswith(PROBLEM_PREFIXES):
+    if speak_for(path):
         return problem("invalid-request", said, next="Send one Authorization: Bearer header.")
     body = {"error": "invalid_request", "error_description": said}
     return JSONResponse(body, 400, dict(SECURITY_HEADERS))
@@ -149,7 +147,7 @@ def _bad(path: str, said: str) -> Response:
 
 def _refusal(path: str, status: Literal[401, 403], said: str, challenge: str) -> Response:
     headers = {"www-authenticate": challenge}
-    if path.startswith(PROBLEM_PREFIXES):
+    if speak_for(path):
         name = "unauthenticated" if status == 401 else "not-permitted"
         return problem(name, said, headers=headers)
     error = "invalid_token" if status == 401 else "insufficient_scope"
@@ -159,7 +157,7 @@ def _refusal(path: str, status: Literal[401, 403], said: str, challenge: str) ->
 
 def _unavailable(path: str, said: str) -> Response:
     """Not 401: with a new token it would be the same."""
-    if path.startswith(PROBLEM_PREFIXES):
+    if speak_for(path):
         return problem("unavailable", said, retryAfterSeconds=RETRY_S)
     body = {"error": "temporarily_unavailable", "error_description": said}
     return JSONResponse(body, 503, {**SECURITY_HEADERS, "retry-after": str(RETRY_S)})
