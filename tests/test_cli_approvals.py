@@ -89,6 +89,17 @@ def test_what_customers_wrote_moves_no_cursor_and_makes_no_line(
         assert "\x1b" not in out
 
 
+def test_json_says_what_customers_wrote_exactly_and_moves_no_cursor_either(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    effect = 'Grants 1 USD to "\x9b2J\u202e Müller".'
+    keep(in_file(tmp_path), {"effect": effect})
+    _, out, _ = said(capsys, "approvals", "--json", *data_of(tmp_path))
+    assert json.loads(out)[0]["effect"] == effect
+    assert not {"\x9b", "\u202e"} & set(out)
+    assert "Müller" in out
+
+
 def test_without_a_plan_it_says_so_and_makes_no_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,6 +1,7 @@
 """What doctor says of the policy and of the ledgers, and with which exit code."""
 
 import sqlite3
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -255,3 +256,14 @@ def test_a_database_that_cannot_be_reached_is_trouble_and_its_password_is_not_sh
     assert line.startswith("trouble  ledger (live): PostgreSQL cannot be reached, or does not let")
     assert "Check BILLING_MCP_LEDGER_URL" in line
     assert "s3cret" not in "".join(lines)
+
+
+def test_without_the_extra_for_postgresql_it_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module in ("psycopg", "billing_mcp.guard.postgres_ledger"):
+        monkeypatch.setitem(sys.modules, module, None)
+    settings = Settings(tenants=(live(),), ledger_url=SecretStr("postgresql://127.0.0.1:9/books"))
+    for well, sentence in of_ledgers(settings):
+        assert not well
+        assert 'pip install "billing-mcp[postgres]"' in sentence

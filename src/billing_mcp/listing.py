@@ -12,7 +12,7 @@ from billing_mcp.catalog import Catalog
 from billing_mcp.config import Settings
 from billing_mcp.guard.ledger import LedgerError
 from billing_mcp.guard.operations import Filters
-from billing_mcp.results import compact, values
+from billing_mcp.results import compact, values, visible
 from billing_mcp.tenants import Tenant
 from billing_mcp.tools import TOOLSET_OF, vendor_of
 from billing_mcp.tools.ledger import shown
@@ -35,7 +35,7 @@ def tell(lines: Iterable[str]) -> None:
 
 
 def tell_json(rows: Any) -> None:
-    print(json.dumps(rows, indent=1, ensure_ascii=False))  # noqa: T201  what a verb is for
+    print(visible(json.dumps(rows, indent=1, ensure_ascii=False)))  # noqa: T201  what a verb is for
 
 
 def complain(sentence: str) -> None:
