@@ -5,7 +5,9 @@ let shown = new Map();
 
 const LOOK_MS = 30_000;
 const SOON_MS = 15 * 60_000;
-const PLAIN = /^-?[0-9][0-9.:TZ-]*$/;
+const PLAIN = /^(-?[0-9][0-9.:TZ-]*|[A-Z][A-Z_]{1,30})$/;
+// What moves text about or hides in it.
+const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 const byId = (id) => document.getElementById(id);
 
 function text(parent, selector, value) {
@@ -52,12 +54,12 @@ async function ask(path, body) {
   throw error;
 }
 
-// Numbers, times and our own words stand bare; whatever somebody may have written is quoted.
+// Numbers, times and a single word such as USD stand bare; what somebody may have written is quoted.
 function quoted(value) {
   if (value === undefined || value === null) return "–";
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (typeof value === "number" || PLAIN.test(value)) return String(value);
-  return `“${value}”`;
+  return `“${String(value).replace(/[“”]/g, '"').replace(UNSEEN, "\ufffd")}”`;
 }
 
 // { a: { b: 1 } } as [["a b", 1]], so that before and after stand side by side.
@@ -87,7 +89,8 @@ function fillChange(card, plan) {
     const head = element("th", name || "all");
     head.scope = "row";
     const [old, fresh] = [before.get(name) ?? "–", after.get(name) ?? "–"];
-    row.append(head, element("td", old), element("td", fresh, old === fresh ? "" : "new"));
+    row.append(head, element("td", old), element("td", fresh));
+    row.className = old === fresh ? "same" : "";
     return row;
   });
   card.querySelector(".change tbody").replaceChildren(...rows);
@@ -108,6 +111,7 @@ function fillFacts(card, row) {
     ["asked by", `${asker.join(", ")}, at ${time(row.askedAt)}`],
     ["says why", row.purpose && quoted(row.purpose)],
     ["affects", plan.affects?.map(quoted).join(", ")],
+    ["to undo it", plan.undo],
     ["needs people", row.why],
     ["rule", row.rule],
     ["approved", agreed ? `${count}: ${agreed}` : count],
@@ -137,9 +141,7 @@ function fill(card, row) {
   const amount = row.amount === undefined ? "" : `${row.amount} ${row.currency ?? ""}`.trim();
   text(card, ".amount", amount);
   text(card, ".sure strong", amount ? `Approve ${amount}?` : "Approve this?");
-  const never = plan.reversible === false;
-  const undo = never ? "It cannot be undone." : plan.undo ? `To undo it: ${plan.undo}` : "";
-  text(card, ".undo", undo).classList.toggle("never", never);
+  text(card, ".never", plan.reversible === false ? "It cannot be undone." : "");
   text(card, ".barred", row.barred);
   card.querySelector("form.approve").hidden = Boolean(row.barred);
   fillExpiry(card, row);

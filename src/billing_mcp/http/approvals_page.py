@@ -47,7 +47,7 @@ forgotten when the page is left or loaded again.</p>
 <tbody></tbody>
 </table></div>
 <dl></dl>
-<p class="undo"></p>
+<p class="never"></p>
 <p class="barred"></p>
 <form class="approve">
 <button class="yes">Approve</button>
