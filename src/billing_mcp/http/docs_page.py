@@ -200,8 +200,13 @@ def _example_url(operation: Operation) -> str:
             value = quote(str(parameter["example"]), safe="")
             path = path.replace(f"{{{parameter['name']}}}", value)
         elif parameter["in"] == "query" and "example" in parameter:
-            query[parameter["name"]] = parameter["example"]
+            query[parameter["name"]] = _typed(parameter["example"])
     return f"{EXAMPLE_ORIGIN}{path}" + (f"?{urlencode(query)}" if query else "")
+
+
+def _typed(value: object) -> str:
+    """A value as it is typed into a query."""
+    return compact(value) if isinstance(value, bool) else str(value)
 
 
 def _curl(operation: Operation) -> str:
@@ -225,7 +230,7 @@ def _form(operation: Operation, body: Mapping[str, Any] | None) -> str:
     for parameter in facts["parameters"]:
         name = parameter["name"]
         field = f"{own}-{name}"
-        value = escaped(parameter.get("example", ""))
+        value = escaped(_typed(parameter.get("example", "")))
         required = " required" if parameter["required"] else ""
         inputs.append(
             f'<label for="{field}">{escaped(name)}</label><input id="{field}" autocomplete="off"'

@@ -22,6 +22,8 @@ from billing_mcp.results import Envelope, Outcome
 from billing_mcp.server import BillingServer
 from billing_mcp.tenants import Caller
 
+PREFIX = "/v1"
+
 # More than any route has, so that a query is not an attack.
 MOST_PARAMETERS = 50
 
@@ -50,7 +52,7 @@ class _Everything(BaseRoute):
         self._face = face
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        ours = scope["type"] == "http" and problems.speak_for(scope["path"])
+        ours = scope["type"] == "http" and f"{scope['path']}/".startswith(f"{PREFIX}/")
         return (Match.FULL if ours else Match.NONE), {}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
