@@ -259,7 +259,9 @@ def _begun(
         if row.is_leased(present.now):
             return Change(Running(row), "waiting", new.principal, {"client": new.client})
         return _lapsed(present, row, lease, new.principal)
-    if row.retryable and not row.has_expired(present.now):
+    # Its spend was given back, so that only a call which says what it spends may run it again.
+    says_spend = row.amount is None or new.spend is not None
+    if row.retryable and says_spend and not row.has_expired(present.now):
         return _claimed(present, row, new, lease)
     return Change(Replay(row), "replayed", new.principal, {"state": str(row.state)})
 
