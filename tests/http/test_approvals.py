@@ -337,8 +337,8 @@ async def test_a_ledger_that_cannot_be_read_is_said_as_a_problem(tmp_path: Path)
     data = tmp_path / "sandbox.db"
     data.with_name("sandbox.db.ledger").write_text("no ledger at all, but a file of some length")
     tenants = (TenantSettings("acme", sandbox_data=data), TenantSettings("harbor"))
-    keep = {"tenants": tenants, "tenants_file": tmp_path / "tenants.toml"}
-    async with hosted(tmp_path, **keep) as desk:
+    file = tmp_path / "tenants.toml"
+    async with hosted(tmp_path, tenants=tenants, tenants_file=file) as desk:
         refused = problem_of(await desk.get("anna", PENDING), 503, "unavailable")
     assert "ledger" in refused["detail"]
 
