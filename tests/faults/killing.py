@@ -22,9 +22,12 @@ from processes import command, environment
 
 LONGEST_LINE_BYTES = 1_000_000
 # A call that waits for the lease of a dead process is told so after a while, and comes again.
-PATIENCE_S = 60
+PATIENCE_S = 600
 # The longest that a call may take; a lease is twice as long.
-CALL_S = 1
+CALL_S = 2
+# How many that are not yet known are asked for again in one life: more than a death leaves behind,
+# so that they do not pile up, and no more than a slow machine does within a lease.
+AGAIN = 8
 # So many processes live and die at once, each on a ledger of its own: most of a life is its start.
 LANES = 4
 # How long a process lives after it was asked to write, or after some of its answers: the first is
@@ -201,21 +204,27 @@ class _Lives:
     random: Random
 
     async def one(self, fresh: list[Write]) -> None:
-        wanted = [*fresh, *(write for write in self.asked if not write.is_decided)]
+        left = self.left()
+        wanted = [*fresh, *self.random.sample(left, min(AGAIN, len(left)))]
         self.asked += fresh
         async with self.serve() as server:
             if self.random.random() < 0.3:
                 with anyio.move_on_after(self.random.randrange(LONGEST_START_MS) / 1000):
                     await server.call(wanted)
             else:
-                await server.call(wanted, self.random.randrange(len(fresh)))
+                await server.call(wanted, self.random.randrange(len(wanted)))
                 await anyio.sleep(self.random.randrange(LONGEST_WORK_MS) / 1000)
 
     async def last(self) -> None:
         async with self.serve() as server:
             with anyio.move_on_after(PATIENCE_S):
-                while open_ones := [write for write in self.asked if _may_be_decided(write)]:
-                    await server.call(open_ones)
+                while left := self.left():
+                    await server.call(left[:AGAIN])
+
+    def left(self) -> list[Write]:
+        """Those asked for least often first, so that each has its turn."""
+        open_ones = [write for write in self.asked if _may_be_decided(write)]
+        return sorted(open_ones, key=lambda write: len(write.answers))
 
 
 def _may_be_decided(write: Write) -> bool:
