@@ -170,6 +170,14 @@ def _moved(answer: Planned | PlanRefused, operation: Operation) -> Operation:
         )
     if answer.why == "same-person":
         raise _same_person(row)
+    if answer.why == "altered":
+        raise errors.Conflict(
+            f"The row of plan {row.id} was changed in the ledger, so that it no longer says what "
+            "was asked for. Nothing was approved.",
+            field="operationId",
+            next_step="`billing-mcp audit verify` tells what was changed. Deny it, and let the "
+            "write be asked for anew.",
+        )
     raise errors.Conflict(_ended(row), field="operationId", next_step=_after(row))
 
 

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing_mcp import approvals
+from billing_mcp.errors import Conflict
 from billing_mcp.guard.operations import State
 from billing_mcp.results import Outcome
 from billing_mcp.tenants import Caller
@@ -314,6 +315,9 @@ def test_a_plan_whose_row_was_changed_is_not_done(
         f"UPDATE billing_operations SET {column} = {value} WHERE id = ?", (operation_id,)
     )
     assert changed.rowcount == 1
+    if not approved:
+        with pytest.raises(Conflict, match="was changed in the ledger"):
+            desk.approve(operation_id)
     kinds = REFUSED if approved else REFUSED | {"approval-required"}
     desk.refuse(desk.grant(operation_id), before, kinds)
     desk.refuse(desk.grant(operation_id, accountId="mill-1"), before, kinds)

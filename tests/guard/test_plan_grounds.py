@@ -28,7 +28,7 @@ TIGHTER = {
     'everyone.excluded = ["grant-credit"]': ("not-permitted", "grant-credit"),
     'everyone.customers_off_limits = ["harbor-labs"]': ("not-permitted", "harbor-labs"),
     'everyone.purposes = ["outage"]': ("not-permitted", "urpose"),
-    'everyone.needs_two_approvals = ["grant-credit"]': ("approval-required", "plan"),
+    'everyone.needs_two_approvals = ["grant-credit"]': ("approval-required", "Two people"),
     "[[everyone.freeze]]\nreason = 'books'\nlast_days_of_month = 27": ("not-permitted", "books"),
     "[roles.finance]": ("not-permitted", "role"),
 }
@@ -73,13 +73,45 @@ async def test_a_policy_that_became_tighter_is_asked_again_at_the_commit(
 
 
 async def test_a_plan_that_needed_nobody_waits_where_people_are_needed_now(tmp_path: Path) -> None:
+    """Under another id, because the first plan told nobody that it would."""
     fifty = GRANT | {"creditAmount": "50"}
     async with guarded(settings(tmp_path, None)) as at:
         commit = await planned(at, "grant-credit", fifty)
     policy = 'everyone.needs_approval = ["grant-credit"]'
     async with guarded(settings(tmp_path, policy)) as at:
+        told = failure(await at.call("grant-credit", commit))
+        assert told["kind"] == "approval-required"
+        assert told["operationId"] != commit["operationId"]
+        # Asked for again by either id, or by none, it is still that one plan.
+        for arguments in (commit, fifty, fifty | {"operationId": told["operationId"]}):
+            again = failure(await at.call("grant-credit", arguments))
+            assert again["operationId"] == told["operationId"]
+        assert [one.id for one in await approvals.pending(at.server.tenant)] == [
+            told["operationId"]
+        ]
+        await approvals.approve(at.server.tenant, told["operationId"], "ann", identified=True)
         assert failure(await at.call("grant-credit", commit))["kind"] == "approval-required"
         assert at.effects == []
+        facts(await at.call("grant-credit", fifty | {"operationId": told["operationId"]}))
+        assert len(at.effects) == 1
+
+
+async def test_a_plan_that_fitted_waits_for_people_once_others_have_reached_the_ceiling() -> None:
+    """Five grants of 100 fill the day; the plan of a sixth had been made before."""
+    hundred = GRANT | {"creditAmount": "100"}
+    async with guarded() as at:
+        commit = await planned(at, "grant-credit", hundred)
+        for _ in range(5):
+            facts(await at.call("grant-credit", hundred))
+        told = failure(await at.call("grant-credit", commit))
+        assert told["kind"] == "approval-required"
+        assert "500.00 USD a customer and day" in told["message"]
+        assert [one.id for one in await approvals.pending(at.server.tenant)] == [
+            told["operationId"]
+        ]
+        await approvals.approve(at.server.tenant, told["operationId"], "ann", identified=True)
+        facts(await at.call("grant-credit", hundred | {"operationId": told["operationId"]}))
+        assert len(at.effects) == 6
 
 
 async def test_a_policy_that_became_looser_takes_no_approval_away(tmp_path: Path) -> None:
