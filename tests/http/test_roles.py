@@ -99,3 +99,28 @@ async def test_a_tenants_own_rules_hold_for_that_tenant_and_only_add(tmp_path: P
         # It cannot give away what the policy holds back.
         problem_of(await desk.post("agent", CREDITS, GRANT), 202, "approval-required")
         assert (await desk.post("stranger", "/v1/customers", NEW)).status_code == 200
+
+
+async def test_a_person_with_a_token_approves_what_another_ones_token_asked_for() -> None:
+    issuer = Issuer()
+    settings = Settings(auth_issuer=ISSUER, public_url=PUBLIC_URL)
+    server = BillingServer(settings)
+    open_world(server)
+    agent = bearer(issuer, scope="billing:write", sub="agent-7")
+    anna = bearer(issuer, scope="openid billing:approve", sub="anna")
+    grant = {"accountId": "harbor-main", **GRANT}
+    application = app(settings, server, authentication=issuer.authentication())
+    async with client_of(application) as http:
+        asking = {"name": "grant-credit", "arguments": grant}
+        waits = (await asked(http, "tools/call", agent, **asking)).json()["result"]
+        operation_id = waits["structuredContent"]["error"]["operationId"]
+        path = f"/approvals/{operation_id}/approve"
+        lacking = await http.post(path, json={}, headers=agent)
+        problem_of(lacking, 403, "not-permitted")
+        assert "resource_metadata=" in lacking.headers["www-authenticate"]
+        approved = (await http.post(path, json={}, headers=anna)).json()
+        assert approved["principal"] == "agent-7@login.issuer.example"
+        assert [one["by"] for one in approved["approvals"]] == ["anna@login.issuer.example"]
+        asking["arguments"] = grant | {"operationId": operation_id}
+        done = (await asked(http, "tools/call", agent, **asking)).json()["result"]
+    assert done["structuredContent"]["creditAmount"] == "150.00"
