@@ -11,7 +11,7 @@ from billing_mcp import approvals, errors
 from billing_mcp.config import Settings
 from billing_mcp.credentials import SettingsError, TenantSettings
 from billing_mcp.guard import plans
-from billing_mcp.guard.operations import Operation, State
+from billing_mcp.guard.operations import TERMINAL, Operation, State
 from billing_mcp.listing import Row, complain, of_each_tenant, tell, tell_json
 from billing_mcp.results import shown
 from billing_mcp.tenants import Tenant
@@ -115,15 +115,15 @@ def _answered_yes() -> bool:
 def whoami() -> str:
     """The user of this process as the system knows them; the environment can say anything."""
     if sys.platform == "win32":
-        return f"terminal:{os.getlogin()}"
+        return f"{TERMINAL}{os.getlogin()}"
     import pwd  # noqa: PLC0415  there is none on Windows
 
     number = os.getuid()
     try:
-        return f"terminal:{pwd.getpwuid(number).pw_name}"
+        return f"{TERMINAL}{pwd.getpwuid(number).pw_name}"
     except KeyError:
         # A container may run under a number that has no name.
-        return f"terminal:uid-{number}"
+        return f"{TERMINAL}uid-{number}"
 
 
 def _with(

@@ -69,8 +69,9 @@ class Plans:
                     "plan something new.",
                 )
 
-    async def pending(self, call: Call, new: NewOperation) -> Operation | None:
-        """The plan that this caller already has for just this call, and that nobody has decided."""
+    async def pending(self, call: Call, new: NewOperation, verdict: Verdict) -> Operation | None:
+        """The plan that this caller already has for just this call, if it is still of use: neither
+        begun nor denied nor expired, and made for all that is needed now."""
         waiting = Filters(
             states=frozenset({State.PLANNED, State.APPROVED}),
             tool=call.tool,
@@ -78,7 +79,8 @@ class Plans:
             fingerprint=new.fingerprint,
         )
         for operation in (await self.ledger.list(self.partition, waiting, 10)).operations:
-            if not operation.has_expired(self.now()):
+            asked = 0 if operation.plan is None else operation.plan.approvals_needed
+            if not operation.has_expired(self.now()) and asked >= verdict.approvals:
                 return operation
         return None
 

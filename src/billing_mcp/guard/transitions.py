@@ -103,7 +103,7 @@ def take_plan(
     if _seal(row, row.plan) != row.seal:
         return _refused(PlanRefused("altered", row), new.principal)
     needed = max(approvals_needed, row.plan.approvals_needed)
-    agreed = [a for a in row.approvals if needed < 2 or a.by != row.principal]
+    agreed = [approval for approval in row.approvals if approval.counts(needed, row.principal)]
     if len(agreed) < needed:
         return _refused(PlanRefused("not-approved", row), new.principal)
     return _claimed(present, row, new, lease)
