@@ -81,6 +81,10 @@ async def crowd(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         yield Crowd(at, sessions)
 
 
+# What does not depend on where the ledger is.
+in_memory = pytest.mark.parametrize("crowd", ["memory"], indirect=True)
+
+
 def kinds(answers: list[CallToolResult]) -> Counter[str]:
     found: Counter[str] = Counter()
     for answer in answers:
@@ -105,6 +109,7 @@ async def test_of_64_clients_with_one_id_one_has_an_effect_and_all_its_answer(cr
     assert len(crowd.at.effects) == 1
 
 
+@in_memory
 async def test_of_64_clients_with_one_id_and_other_amounts_one_has_an_effect(crowd: Crowd) -> None:
     def ask(number: int) -> dict[str, Any]:
         return GRANT | {"operationId": OPERATION, "creditAmount": str(number + 1)}
@@ -121,6 +126,7 @@ async def test_of_64_grants_of_100_at_once_five_are_done(crowd: Crowd) -> None:
     assert await crowd.spent() == A_DAY
 
 
+@in_memory
 async def test_two_accounts_of_one_customer_race_for_one_ceiling(crowd: Crowd) -> None:
     def ask(number: int) -> dict[str, Any]:
         account = "harbor-main" if number % 2 else "harbor-test"
@@ -131,6 +137,7 @@ async def test_two_accounts_of_one_customer_race_for_one_ceiling(crowd: Crowd) -
     assert crowd.granted == A_DAY
 
 
+@in_memory
 async def test_grants_of_every_size_never_sum_to_more_than_the_ceiling(crowd: Crowd) -> None:
     """1 to 64 dollars, 2,080 in all; what was done is what the ledger says was spent."""
 
@@ -144,7 +151,7 @@ async def test_grants_of_every_size_never_sum_to_more_than_the_ceiling(crowd: Cr
     assert kinds(answers)["done"] >= A_DAY // 64
 
 
-@pytest.mark.parametrize("crowd", ["memory"], indirect=True)
+@in_memory
 @pytest.mark.parametrize(
     "fault",
     [
@@ -191,6 +198,7 @@ async def test_a_plan_that_64_commit_at_once_is_done_once(crowd: Crowd) -> None:
     assert len(crowd.at.effects) == 1
 
 
+@in_memory
 async def test_plans_that_needed_nobody_race_for_one_ceiling_too(crowd: Crowd) -> None:
     """Each fitted when it was made; five of them still do when all are committed."""
     plans = await crowd.at_once(lambda _: GRANT | {"dryRun": True}, 16)
@@ -202,6 +210,7 @@ async def test_plans_that_needed_nobody_race_for_one_ceiling_too(crowd: Crowd) -
     assert kinds(answers)["done"] == 5
 
 
+@in_memory
 async def test_midnight_in_utc_begins_a_new_day_and_not_before(crowd: Crowd) -> None:
     """It is noon: a microsecond before midnight the day is still full."""
     for passes, done in (
