@@ -16,6 +16,7 @@ from guard.postgres_server import is_there, postgres
 HAS_POSTGRES = is_there()
 LASTING = ("sqlite", "postgres") if HAS_POSTGRES else ("sqlite",)
 
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is about PostgreSQL alone where there is none."""
     if HAS_POSTGRES:
