@@ -193,7 +193,7 @@ def told_of(operation: Operation) -> dict[str, Any]:
 
 def provided(effect: Effect) -> Any:
     """What must still hold when a plan is committed, as its row keeps it."""
-    return as_json(minimised(effect.provided))
+    return minimised(as_json(dict(effect.provided)))
 
 
 def lines(told: Mapping[str, Any]) -> list[str]:
@@ -227,5 +227,4 @@ def _told(call: Call, effect: Effect, ruling: Ruling, expires: datetime) -> dict
         "expiresAt": utc_text(expires),
     }
     # What the ledger may not keep is not shown either: the row is what people approve.
-    kept: dict[str, Any] = as_json(minimised({k: v for k, v in told.items() if v is not None}))
-    return kept
+    return minimised(as_json(told))

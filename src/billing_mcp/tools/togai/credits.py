@@ -154,8 +154,8 @@ async def _would_grant(togai: Togai, asked: Mapping[str, Any]) -> Effect:
             f" What it has left goes from {wording.amount(left, currency)} "
             f"to {wording.amount(whole, currency)}."
         )
-        before = {"creditsLeft": left, "currency": currency}
-        after = {"creditsLeft": whole, "currency": currency}
+        before = {"creditsLeft": money.at_scale(left, currency), "currency": currency}
+        after = {"creditsLeft": money.at_scale(whole, currency), "currency": currency}
     return Effect(
         sentence,
         before,
