@@ -20,7 +20,6 @@ from billing_mcp.guard.sqlite_ledger import SqliteLedger
 from billing_mcp.server import BillingServer
 from guard.guarded import LATER, Guarded, Time, at_once, guarded
 from guard.ledgers import schema_of_its_own
-from guard.postgres_server import is_there
 from guard.relay import relayed
 from processes import served_sandbox
 from world import furnish
@@ -207,28 +206,26 @@ async def test_a_ledger_that_cannot_be_opened_refuses_writes_and_not_reads(tmp_p
         await reads_go_on(at)
 
 
-if is_there():
-
-    @pytest.mark.parametrize("step", [None, "claim", "sent"])
-    @pytest.mark.parametrize("tool", ["grant-credit", "create-customer"])
-    async def test_a_postgresql_that_goes_away_in_mid_call(
-        tool: str, step: str | None, tmp_path: Path, postgres_url: str
-    ) -> None:
-        """Before the claim, after it, or when the vendor is being asked."""
-        write = WRITES[tool] | {"operationId": OPERATION}
-        async with on_postgres(postgres_url, tmp_path) as (at, broken):
-            if step is None:
-                await broken.strike()
-            else:
-                strike_after((await at.gate()).ledger, step, broken)
-            told = failure(await at.call(tool, write))
-            assert told["kind"] == ("outcome-unknown" if step == "sent" else "unavailable")
-            assert len(at.effects) == (1 if step == "sent" else 0)
-            facts(await at.call("list-customers", {}))
-            await broken.mend()
-            at.time.pass_by(LATER)
-            facts(await at.call(tool, write))
-            assert len(at.effects) == 1
+@pytest.mark.parametrize("step", [None, "claim", "sent"])
+@pytest.mark.parametrize("tool", ["grant-credit", "create-customer"])
+async def test_a_postgresql_that_goes_away_in_mid_call(
+    tool: str, step: str | None, tmp_path: Path, postgres_url: str
+) -> None:
+    """Before the claim, after it, or when the vendor is being asked."""
+    write = WRITES[tool] | {"operationId": OPERATION}
+    async with on_postgres(postgres_url, tmp_path) as (at, broken):
+        if step is None:
+            await broken.strike()
+        else:
+            strike_after((await at.gate()).ledger, step, broken)
+        told = failure(await at.call(tool, write))
+        assert told["kind"] == ("outcome-unknown" if step == "sent" else "unavailable")
+        assert len(at.effects) == (1 if step == "sent" else 0)
+        facts(await at.call("list-customers", {}))
+        await broken.mend()
+        at.time.pass_by(LATER)
+        facts(await at.call(tool, write))
+        assert len(at.effects) == 1
 
 
 class Gone:
