@@ -41,6 +41,8 @@ GOOD: dict[str, tuple[str, Any]] = {
     "AUTH_ROLE_CLAIM": ("groups", "groups"),
     "API_KEYS": ("keys.toml", Path("keys.toml")),
     "RATE_LIMIT": ("0", 0),
+    "POLICY": ("/etc/billing/policy.toml", Path("/etc/billing/policy.toml")),
+    "ROLE": ("support", "support"),
     "LEDGER_URL": ("sqlite:///var/lib/ledger", SecretStr("sqlite:///var/lib/ledger")),
     "LEDGER_RETENTION": ("30", 30),
     "LOG_LEVEL": ("debug", "DEBUG"),
