@@ -1,7 +1,7 @@
 """What every test may use: a server on a fresh embedded sandbox, and real clients of both eras."""
 
 import os
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx2
@@ -11,24 +11,8 @@ from mcp import Client
 from answers import connected
 from billing_mcp.config import Settings
 from billing_mcp.server import BillingServer
-from kept_secrets import ON_PURPOSE, planted_in
 
-pytest_plugins = ["anyio"]
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Fail a test that has logged or printed a secret, whatever else it was about."""
-    report = yield
-    # At the end everything that was captured is there.
-    if call.when == "teardown" and report.passed and item.path.name not in ON_PURPOSE:
-        for title, text in report.sections:
-            if planted_in(text) is not None:
-                report.outcome = "failed"
-                report.longrepr = f"A secret stands in what is below as {title}."
-    return report
+pytest_plugins = ["anyio", "secret_search"]
 
 
 @pytest.fixture

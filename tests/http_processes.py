@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import IO
 
-from kept_secrets import planted_in
+from kept_secrets import OUTPUTS, planted_in
 from processes import PATIENCE_S, command, environment
 
 
@@ -30,6 +30,7 @@ class Served:
         self.process.communicate(timeout=PATIENCE_S)
         self.errors.seek(0)
         self.output = self.errors.read()
+        OUTPUTS.keep(self.output)
         return self.process.returncode
 
     def stopped(self) -> int:

@@ -12,6 +12,7 @@ from anyio.from_thread import start_blocking_portal
 
 from billing_mcp.sandbox import Sandbox, SandboxSettings, open_sandbox
 from billing_mcp.sandbox.serve import serve
+from kept_secrets import OUTPUTS
 
 PATIENCE_S = 30
 
@@ -31,8 +32,8 @@ def command(*arguments: str) -> list[str]:
 
 
 def run(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """A verb that ends by itself."""
-    return subprocess.run(
+    """A verb that ends by itself. What it prints is its answer, and may be a key."""
+    done = subprocess.run(
         command(*arguments),
         env=environment(**(env or {})),
         capture_output=True,
@@ -40,6 +41,8 @@ def run(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess.Com
         timeout=PATIENCE_S,
         check=False,
     )
+    OUTPUTS.keep(done.stderr)
+    return done
 
 
 @contextmanager
@@ -61,7 +64,8 @@ def running(*arguments: str, env: Mapping[str, str] | None = None) -> Iterator[s
         yield line.rstrip("\n")
     finally:
         process.terminate()
-        process.communicate(timeout=PATIENCE_S)
+        for text in process.communicate(timeout=PATIENCE_S):
+            OUTPUTS.keep(text)
 
 
 @contextmanager

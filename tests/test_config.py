@@ -41,6 +41,8 @@ GOOD: dict[str, tuple[str, Any]] = {
     "AUTH_ROLE_CLAIM": ("groups", "groups"),
     "API_KEYS": ("keys.toml", Path("keys.toml")),
     "RATE_LIMIT": ("0", 0),
+    "POLICY": ("/etc/billing/policy.toml", Path("/etc/billing/policy.toml")),
+    "ROLE": ("support", "support"),
     "LEDGER_URL": ("sqlite:///var/lib/ledger", SecretStr("sqlite:///var/lib/ledger")),
     "LEDGER_RETENTION": ("30", 30),
     "LOG_LEVEL": ("debug", "DEBUG"),
@@ -296,3 +298,9 @@ def test_a_secret_is_in_no_text_of_the_settings() -> None:
 )
 def test_loopback_is_what_never_leaves_the_machine(host: str, loopback: bool) -> None:
     assert is_loopback(host) is loopback
+
+
+def test_a_ledger_in_the_words_of_another_program_is_not_taken_for_a_file() -> None:
+    with pytest.raises(SettingsError, match=r"BILLING_MCP_LEDGER_URL .* as postgresql://") as info:
+        from_environ({"BILLING_MCP_LEDGER_URL": "host=db password=hunter2"})
+    assert "hunter2" not in str(info.value)

@@ -4,8 +4,9 @@ The command line, the chat and the HTTP page all come here. Nothing that a model
 does.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 from uuid import UUID
 
 from billing_mcp import errors
@@ -13,6 +14,7 @@ from billing_mcp.guard.gate import Gate
 from billing_mcp.guard.ledger import LedgerError, Planned, PlanRefused
 from billing_mcp.guard.operations import Filters, Operation, State
 from billing_mcp.ledgers import Ledgers
+from billing_mcp.results import as_json
 from billing_mcp.tenants import Tenant
 from billing_mcp.wire import utc_text
 
@@ -36,8 +38,26 @@ async def pending(tenant: Tenant) -> list[Operation]:
         for environment in ledgers.environments:
             # Looking must not make a file where no write was ever asked for.
             if ledgers.place(environment) is None or ledgers.may_hold_something(environment):
-                waiting += await _waiting(await ledgers.gate(environment))
+                waiting += await waiting_at(await ledgers.gate(environment))
     return sorted(waiting, key=lambda operation: (operation.created_at, operation.id))
+
+
+async def waiting_at(gate: Gate) -> list[Operation]:
+    """Those of one environment, newest first. Raises `LedgerError`."""
+    now, found = gate.now(), list[Operation]()
+    after: str | None = None
+    while True:
+        page = await gate.ledger.list(gate.partition, _WAITING, _PAGE, after)
+        found += [
+            operation
+            for operation in page.operations
+            if operation.plan is not None
+            and operation.plan.approvals_needed > 0
+            and not operation.has_expired(now)
+        ]
+        if page.next is None:
+            return found
+        after = page.next
 
 
 async def find(tenant: Tenant, operation_id: str) -> Operation:
@@ -55,12 +75,8 @@ async def approve(tenant: Tenant, operation_id: str, by: str, *, identified: boo
     the other. Raises our errors when the plan cannot be approved, or not by them.
     """
     gate, operation = await _found(tenant, operation_id)
-    if operation.plan is not None and operation.plan.approvals_needed > 1 and not identified:
-        raise errors.NotPermitted(
-            f"Two people have to agree to plan {operation.id}, and who you are is not proven here.",
-            next_step="They approve it on the page /approvals of `billing-mcp http` with "
-            "authentication, each with a key or token of their own that has billing:approve.",
-        )
+    if not identified:
+        refuse_unproven(operation)
     with _told():
         answer = await gate.ledger.approve(operation.key, by)
     return _moved(answer, operation)
@@ -74,26 +90,47 @@ async def deny(tenant: Tenant, operation_id: str, by: str, why: str) -> Operatio
     return _moved(answer, operation)
 
 
-def out_of_reach(ledgers: Ledgers) -> bool:
+def refuse_unproven(operation: Operation) -> None:
+    """Raises `NotPermitted` for a plan that only people who prove who they are can approve."""
+    if operation.plan is not None and operation.plan.approvals_needed > 1:
+        raise errors.NotPermitted(
+            f"Two people have to agree to plan {operation.id}, and who you are is not proven here.",
+            next_step="They approve it on the page /approvals of `billing-mcp http` with "
+            "authentication, each with a key or token of their own that has billing:approve.",
+        )
+
+
+def facts(operation: Operation) -> dict[str, Any]:
+    """A plan as a program reads it. Numbers are text; `plan` is what its asker was shown."""
+    plan = operation.plan
+    told: Mapping[str, Any] = {} if plan is None else plan.shown
+    known = {
+        "operationId": operation.id,
+        "environment": operation.key.partition.environment,
+        "state": str(operation.state),
+        "tool": operation.tool,
+        "effect": told.get("effect"),
+        "amount": as_json(operation.amount, operation.currency),
+        "currency": operation.currency,
+        "principal": operation.principal,
+        "client": operation.client,
+        # A claim with an amount keeps the sums of callers without a role under an empty one.
+        "role": operation.role or None,
+        "why": told.get("why"),
+        "rule": told.get("rule"),
+        "approvalsNeeded": 0 if plan is None else plan.approvals_needed,
+        "approvals": [{"by": one.by, "at": utc_text(one.at)} for one in operation.approvals],
+        "askedAt": utc_text(operation.created_at),
+        "expiresAt": None if plan is None else utc_text(plan.expires_at),
+        "plan": dict(told),
+    }
+    exact: dict[str, Any] = as_json({k: v for k, v in known.items() if v is not None})
+    return exact
+
+
+def is_out_of_reach(ledgers: Ledgers) -> bool:
     """Whether no other process can see these ledgers, and so none can approve what is in them."""
     return all(ledgers.place(environment) is None for environment in ledgers.environments)
-
-
-async def _waiting(gate: Gate) -> list[Operation]:
-    now, found = gate.now(), list[Operation]()
-    after: str | None = None
-    while True:
-        page = await gate.ledger.list(gate.partition, _WAITING, _PAGE, after)
-        found += [
-            operation
-            for operation in page.operations
-            if operation.plan is not None
-            and operation.plan.approvals_needed > 0
-            and not operation.has_expired(now)
-        ]
-        if page.next is None:
-            return found
-        after = page.next
 
 
 async def _found(tenant: Tenant, operation_id: str) -> tuple[Gate, Operation]:
@@ -133,6 +170,14 @@ def _moved(answer: Planned | PlanRefused, operation: Operation) -> Operation:
         )
     if answer.why == "same-person":
         raise _same_person(row)
+    if answer.why == "altered":
+        raise errors.Conflict(
+            f"The row of plan {row.id} was changed in the ledger, so that it no longer says what "
+            "was asked for. Nothing was approved.",
+            field="operationId",
+            next_step="`billing-mcp audit verify` tells what was changed. Deny it, and let the "
+            "write be asked for anew.",
+        )
     raise errors.Conflict(_ended(row), field="operationId", next_step=_after(row))
 
 
@@ -163,6 +208,13 @@ def _after(row: Operation) -> str:
     if row.state in {State.DENIED, State.EXPIRED}:
         return _ANEW
     return "`billing-mcp operations` shows what became of it."
+
+
+def data_setting(tenant: Tenant) -> str:
+    """The setting that gives a sandbox in memory a file, by the name its owner knows."""
+    if tenant.server.tenants_file is None:
+        return "BILLING_MCP_SANDBOX_DATA"
+    return f"tenants.{tenant.name}.sandbox_data"
 
 
 @contextmanager

@@ -90,7 +90,7 @@ VARIABLES = (
         1_000_000,
     ),
     Variable("POLICY", "TOML file of who may write what, and who has to agree", "built in", "path"),
-    Variable("ROLE", "role in that policy of callers without a token", "none"),
+    Variable("ROLE", "role in that policy of callers without a token; `keys add`: of the key", "none"),
     Variable(
         "LEDGER_URL",
         "where the ledger of writes is: a file, or a `postgresql://` URL",
@@ -315,6 +315,10 @@ def _url(source: str, text: str) -> str:
 
 def _ledger(source: str, text: str) -> SecretStr:
     """Where a ledger is. Not shown when it is wrong, because it may hold a password."""
+    if re.match(r"[a-z]+ *=", text):
+        raise SettingsError(
+            f"{source} looks like a connection string of PostgreSQL; give it as postgresql://…"
+        )
     scheme = re.match(r"([a-z][a-z0-9+.-]+):", text)
     if scheme is not None and scheme[1] not in ("sqlite", "postgresql", "postgres"):
         raise SettingsError(

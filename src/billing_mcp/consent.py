@@ -27,7 +27,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import BaseModel, Field
 
 from billing_mcp import approvals, errors, money, results, scopes
-from billing_mcp.guard.operations import Operation, State
+from billing_mcp.guard.operations import State
 from billing_mcp.results import Envelope, Outcome
 from billing_mcp.tenants import Caller
 
@@ -124,21 +124,25 @@ async def sought(
     if answer is None:
         return _undecided(outcome)
     try:
-        await _decided(answer, plan, caller, identified=identified)
+        await _decided(answer, operation_id, caller, identified=identified)
     except errors.BillingError as error:
         return _failed(error, outcome)
     # Of a plan that was denied this is the refusal, as any later call will be given it.
     return await again(operation_id)
 
 
-async def _decided(answer: Decision, plan: Operation, caller: Caller, *, identified: bool) -> None:
+async def _decided(
+    answer: Decision, operation_id: str, caller: Caller, *, identified: bool
+) -> None:
     """Raises our errors when the plan takes no answer any more."""
     tenant, by = caller.tenant, caller.principal
     if answer.decision == "deny":
-        await approvals.deny(tenant, plan.id, by, answer.why or "")
-    elif plan.state is not State.APPROVED:
-        # It is when the same answer came before, and the call was cut off after it.
-        await approvals.approve(tenant, plan.id, by, identified=identified)
+        await approvals.deny(tenant, operation_id, by, answer.why or "")
+        return
+    plan = await approvals.find(tenant, operation_id)
+    # It may have been approved since, or before: the same answer came, and its call was cut off.
+    if plan.state is State.PLANNED:
+        await approvals.approve(tenant, operation_id, by, identified=identified)
 
 
 def of_plan(name: str, arguments: Mapping[str, Any], operation_id: str) -> dict[str, Any]:

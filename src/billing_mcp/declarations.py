@@ -81,16 +81,6 @@ FindStake = Callable[[Any, Mapping[str, Any]], Awaitable[Stake]]
 the arguments that name the target, because the answer is kept for a while."""
 
 
-async def _not_yet(handle: Any, given: Mapping[str, Any]) -> Effect:
-    _ = handle, given
-    return Effect("It is done as asked.")
-
-
-async def _nobody_yet(handle: Any, given: Mapping[str, Any]) -> Stake:
-    _ = handle, given
-    return Stake(frozenset())
-
-
 @dataclass(frozen=True, slots=True)
 class Hints:
     """What calling a tool may do to the world; all four hints are always sent."""
@@ -131,8 +121,8 @@ class Write:
 
     find_out: str
     reconcile: Reconcile
-    preview: Preview = _not_yet
-    stake: FindStake = _nobody_yet
+    preview: Preview
+    stake: FindStake
     key: str | None = None
     target: str | None = None
     amount: str | None = None

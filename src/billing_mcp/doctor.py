@@ -41,11 +41,25 @@ async def findings(settings: Settings) -> AsyncGenerator[tuple[bool, str], None]
         yield True, f"{settings.origins[variable.attribute]}: {variable.meaning}"
     async for finding in checkup.findings(settings):
         yield finding
+    # The server asks this module only for its probes, and many a server never has a policy.
+    from billing_mcp import guard_checkup  # noqa: PLC0415
+
+    for finding in guard_checkup.of_policy(settings):
+        yield finding
     catalog = Catalog(settings)
     for tenant in settings.tenants:
+        guarded = Tenant(tenant, settings)
+        try:
+            for well, sentence in guard_checkup.of_rules(guarded):
+                yield well, _named(sentence, settings, tenant)
+            async for well, sentence in guard_checkup.of_ledgers(guarded):
+                yield well, _named(sentence, settings, tenant)
+        finally:
+            await guarded.close()
         # Whatever a tenant may use, doctor has to be able to ask its vendors.
-        asking = replace(tenant, toolsets=None, tools=(), exclude_tools=())
-        async for well, sentence in _of_tenant(catalog, Tenant(asking, settings)):
+        asking = replace(tenant, toolsets=None, tools=(), exclude_tools=(), rules=None)
+        without_policy = replace(settings, policy=None)
+        async for well, sentence in _of_tenant(catalog, Tenant(asking, without_policy)):
             yield well, _named(sentence, settings, tenant)
 
 

@@ -12,7 +12,6 @@ from mcp.server.caching import apply_cache_hint
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
-from mcp.server.request_state import RequestStateSecurity
 from mcp.types import (
     INVALID_REQUEST,
     CallToolResult,
@@ -41,15 +40,12 @@ from billing_mcp.prompts import Prompts
 from billing_mcp.recovery import recover
 from billing_mcp.resources import Resources
 from billing_mcp.results import Outcome
+from billing_mcp.sealing import sealing
 from billing_mcp.telemetry import Nobody, Observer
 from billing_mcp.tenants import Caller, Tenant
 
 # A client may keep the list of tools this long; it changes only when the server is started anew.
 LIST_FRESH_MS = 300_000
-
-# An answer is taken for a question this long: a person may think for as long as any plan is there,
-# and one who comes too late is told so by the plan. (The SDK gives them ten minutes.)
-QUESTION_KEPT_S = 48 * 60 * 60
 
 
 class BillingServer(MCPServer[None]):
@@ -84,7 +80,7 @@ class BillingServer(MCPServer[None]):
                 "resources/templates/list": CacheHint(ttl_ms=LIST_FRESH_MS, scope="private"),
                 "prompts/list": CacheHint(ttl_ms=LIST_FRESH_MS, scope="private"),
             },
-            request_state_security=RequestStateSecurity.ephemeral(ttl=QUESTION_KEPT_S),
+            request_state_security=sealing(settings),
             # The lists of this server never change while it runs, so nobody needs to listen.
             subscriptions=False,
             lifespan=_live,

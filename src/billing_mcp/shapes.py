@@ -13,8 +13,11 @@ from billing_mcp.params import OperationId
 from billing_mcp.results import Detail, Outcome, Page, Reserved, Result
 
 DETAIL = (Annotated[Detail, Field()], "concise")
-# That the same id is done only once, and what a plan is, the instructions say once for all.
-OPERATION_ID = (OperationId | None, None)
+OPERATION_ID = (
+    Annotated[OperationId | None, Field(description="Same id: done only once")],
+    None,
+)
+# What a plan is the instructions say once for all.
 DRY_RUN = (bool, False)
 
 
@@ -67,7 +70,9 @@ def shape_of(declaration: Declaration) -> Shape:
         handle=first.annotation,
         arguments=arguments,
         input_schema=schema,
-        output_schema=_output_schema(signature.return_annotation),
+        output_schema=_output_schema(
+            signature.return_annotation, writes=declaration.write is not None
+        ),
         decoded=frozenset(
             name
             for name, property_ in schema.get("properties", {}).items()
@@ -109,10 +114,11 @@ def _row_of(page: type[Page[Any]]) -> type[Result]:
     return row
 
 
-def _output_schema(result: type[Result | Outcome]) -> dict[str, Any]:
+def _output_schema(result: type[Result | Outcome], *, writes: bool) -> dict[str, Any]:
     """Describes the fields, requires only what is always there, and is open (design §2.4).
 
-    Of a tool that runs another, the answer is that of the other: nothing more is known.
+    Of a tool that runs another, the answer is that of the other: nothing more is known. A write may
+    answer with its plan, which has no rows.
     """
     if not issubclass(result, Result):
         result = Result
@@ -124,7 +130,7 @@ def _output_schema(result: type[Result | Outcome]) -> dict[str, Any]:
     return {
         "type": "object",
         "properties": properties,
-        "required": ["environment", "data"] if listed else ["environment"],
+        "required": ["environment", "data"] if listed and not writes else ["environment"],
         **({"$defs": schema["$defs"]} if schema.get("$defs") else {}),
     }
 

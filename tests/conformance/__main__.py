@@ -3,6 +3,8 @@
 The suite's requirements of a revision run on the fixtures, where every scored check must pass, and
 on the product as it is, where `expected.toml` says which scenarios mean anything. Where callers
 have to show a token, a proxy shows it for the suite, which has none; the Inspector shows its own.
+
+The last line has the suite's checks that passed, and all that is wrong, the Inspector's as well.
 """
 
 import sys
@@ -42,10 +44,12 @@ def main() -> int:
         return 1
     began = time.monotonic()
     _say(f"The servers read HTTP by {AutoHTTPProtocol.__name__}")
-    problems = [*_suite(node), *_inspector(node)]
+    verdicts = list(_suite(node))
+    problems = [*(said for verdict in verdicts for said in verdict.problems), *_inspector(node)]
     for problem in problems:
         _say(f"✗ {problem}")
     _say(f"{len(problems)} problems in {time.monotonic() - began:.0f} s")
+    _say(f"{sum(verdict.passed for verdict in verdicts)} passed, {len(problems)} failed")
     return 1 if problems else 0
 
 
@@ -54,14 +58,14 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
-def _suite(node: Node) -> Iterator[str]:
+def _suite(node: Node) -> Iterator[Verdict]:
     _say(f"{'server':36}{'revision':12}{'scenarios':>10}{'checks':>8}{'excused':>9}")
     for run in expected(Path(__file__).with_name("expected.toml")):
         verdict = _verdict(node, run)
         row = f"{run.server:36}{run.revision:12}{len(run.passing):10}{verdict.passed:8}"
         _say(f"{row}{len(run.excused):9}")
-        for problem in verdict.problems:
-            yield f"{run.server}, {run.revision}: {problem}"
+        problems = [f"{run.server}, {run.revision}: {problem}" for problem in verdict.problems]
+        yield Verdict(verdict.passed, problems)
 
 
 def _verdict(node: Node, run: Run) -> Verdict:

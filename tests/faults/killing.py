@@ -3,24 +3,33 @@ back to its successor with the same operation ids."""
 
 import json
 import subprocess
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
 from uuid import UUID
 
 import anyio
-from anyio.abc import Process
+from anyio.abc import ByteReceiveStream, ByteSendStream
 from anyio.streams.buffered import BufferedByteReceiveStream
 
+from faults.storm import UNDECIDABLE, permissive
 from good_calls import PLAN, event
 from processes import command, environment
 
 LONGEST_LINE_BYTES = 1_000_000
-# A call that waits for the lease of a dead process is told so after a second, and comes again.
-PATIENCE_S = 60
+# A call that waits for the lease of a dead process is told so after a while, and comes again.
+PATIENCE_S = 600
+# The longest that a call may take; a lease is twice as long.
+CALL_S = 2
+# How many that are not yet known are asked for again in one life: more than a death leaves behind,
+# so that they do not pile up, and no more than a slow machine does within a lease.
+AGAIN = 8
+# So many processes live and die at once, each on a ledger of its own: most of a life is its start.
+LANES = 4
 # How long a process lives after it was asked to write, or after some of its answers: the first is
 # mostly before it sends anything, the second while it sends and records.
 LONGEST_START_MS = 600
@@ -82,10 +91,9 @@ def _wish(number: int) -> tuple[str, dict[str, Any]]:
 class Server:
     """A `billing-mcp` process over stdio, spoken to line by line."""
 
-    def __init__(self, process: Process) -> None:
-        assert process.stdout is not None
-        self.process = process
-        self._lines = BufferedByteReceiveStream(process.stdout)
+    def __init__(self, says: ByteReceiveStream, hears: ByteSendStream) -> None:
+        self._lines = BufferedByteReceiveStream(says)
+        self._hears = hears
         self._number = 0
 
     async def say(self, method: str, params: Any, *, answered: bool = True) -> int:
@@ -93,8 +101,7 @@ class Server:
         message: dict[str, Any] = {"jsonrpc": "2.0", "method": method, "params": params}
         if answered:
             message["id"] = self._number
-        assert self.process.stdin is not None
-        await self.process.stdin.send(json.dumps(message).encode() + b"\n")
+        await self._hears.send(json.dumps(message).encode() + b"\n")
         return self._number
 
     async def heard(self) -> dict[str, Any]:
@@ -118,65 +125,109 @@ class Server:
                 write.answers.append(message["result"]["structuredContent"])
 
 
+Pipes = tuple[ByteReceiveStream, ByteSendStream]
+Start = Callable[[Mapping[str, str]], AbstractAsyncContextManager[Pipes]]
+
+
 @asynccontextmanager
-async def served(vendor: str, folder: Path) -> AsyncIterator[Server]:
-    """A new process on the ledger in this folder; killed at the end, as it stands."""
-    env = environment(
-        TOGAI_API_KEY="togai-key",
-        TOGAI_BASE_URL=f"{vendor}/togai",
-        SUGER_API_KEY="suger-key",
-        SUGER_BASE_URL=f"{vendor}/suger",
-        SUGER_ORG_ID="sandbox",
-        # A lease is twice as long as a call may take.
-        BILLING_MCP_UPSTREAM_TIMEOUT="1",
-        BILLING_MCP_LEDGER_URL=str(folder / "killed.ledger"),
-    )
-    async with await anyio.open_process(command(), env=env, stderr=subprocess.DEVNULL) as process:
-        server = Server(process)
-        hello = {"protocolVersion": "2025-06-18", "capabilities": {}}
-        await server.say("initialize", hello | {"clientInfo": {"name": "test", "version": "1"}})
-        await server.heard()
-        await server.say("notifications/initialized", {}, answered=False)
+async def started(env: Mapping[str, str]) -> AsyncIterator[Pipes]:
+    """The command, as anybody starts it."""
+    process = await anyio.open_process(command(), env=environment(**env), stderr=subprocess.DEVNULL)
+    assert process.stdout is not None
+    assert process.stdin is not None
+    async with process:
         try:
-            yield server
+            yield process.stdout, process.stdin
         finally:
             with anyio.CancelScope(shield=True):
                 process.kill()
                 await process.wait()
 
 
+@asynccontextmanager
+async def served(
+    vendor: str, ledger: str, policy: Path, *, call_s: int = CALL_S, start: Start = started
+) -> AsyncIterator[Server]:
+    """A new process on this ledger, a file or a URL; killed at the end, as it stands."""
+    env = {
+        "TOGAI_API_KEY": "togai-key",
+        "TOGAI_BASE_URL": f"{vendor}/togai",
+        "SUGER_API_KEY": "suger-key",
+        "SUGER_BASE_URL": f"{vendor}/suger",
+        "SUGER_ORG_ID": "sandbox",
+        "BILLING_MCP_UPSTREAM_TIMEOUT": str(call_s),
+        "BILLING_MCP_LEDGER_URL": ledger,
+        "BILLING_MCP_POLICY": str(policy),
+    }
+    async with start(env) as (says, hears):
+        server = Server(says, hears)
+        hello = {"protocolVersion": "2025-06-18", "capabilities": {}}
+        await server.say("initialize", hello | {"clientInfo": {"name": "test", "version": "1"}})
+        await server.heard()
+        await server.say("notifications/initialized", {}, answered=False)
+        yield server
+
+
 async def killed_over_and_over(
-    vendor: str, folder: Path, *, kills: int, at_once: int, seed: int
-) -> list[Write]:
+    vendor: str, folder: Path, *, kills: int, at_once: int, seed: int, start: Start = started
+) -> dict[Path, list[Write]]:
     """Ask for writes, new ones and those not yet known, and kill the process while it is at them.
 
-    Gives back every write, after a last process has been let live until it has answered.
+    Gives back every write by its ledger, after a last process has been let live until it has
+    answered.
     """
-    random = Random(seed)
-    new = writes(random)
-    everything: list[Write] = []
-    for _ in range(kills):
-        open_ones = [write for write in everything if not write.is_decided]
-        fresh = [next(new) for _ in range(at_once)]
-        everything += fresh
-        async with served(vendor, folder) as server:
-            wanted = [*fresh, *open_ones]
-            if random.random() < 0.3:
-                with anyio.move_on_after(random.randrange(LONGEST_START_MS) / 1000):
+    new = writes(Random(seed))
+    policy = permissive(folder)
+    asked: dict[Path, list[Write]] = {}
+
+    async def lane(number: int, kills: int) -> None:
+        ledger = folder / f"{number}.ledger"
+        asked[ledger] = []
+        serve = partial(served, vendor, str(ledger), policy, start=start)
+        lives = _Lives(serve, asked[ledger], Random(seed * LANES + number))
+        for _ in range(kills):
+            await lives.one([next(new) for _ in range(at_once)])
+        await lives.last()
+
+    async with anyio.create_task_group() as lanes:
+        for number in range(LANES):
+            lanes.start_soon(lane, number, kills // LANES)
+    return asked
+
+
+@dataclass(slots=True)
+class _Lives:
+    """The processes that live one after the other on one ledger, and all they were asked for."""
+
+    serve: Callable[[], AbstractAsyncContextManager[Server]]
+    asked: list[Write]
+    random: Random
+
+    async def one(self, fresh: list[Write]) -> None:
+        left = self.left()
+        wanted = [*fresh, *self.random.sample(left, min(AGAIN, len(left)))]
+        self.asked += fresh
+        async with self.serve() as server:
+            if self.random.random() < 0.3:
+                with anyio.move_on_after(self.random.randrange(LONGEST_START_MS) / 1000):
                     await server.call(wanted)
             else:
-                await server.call(wanted, random.randrange(len(fresh)))
-                await anyio.sleep(random.randrange(LONGEST_WORK_MS) / 1000)
-    async with served(vendor, folder) as server:
-        with anyio.move_on_after(PATIENCE_S):
-            while open_ones := [write for write in everything if _may_be_decided(write)]:
-                await server.call(open_ones)
-    return everything
+                await server.call(wanted, self.random.randrange(len(wanted)))
+                await anyio.sleep(self.random.randrange(LONGEST_WORK_MS) / 1000)
+
+    async def last(self) -> None:
+        async with self.serve() as server:
+            with anyio.move_on_after(PATIENCE_S):
+                while left := self.left():
+                    await server.call(left[:AGAIN])
+
+    def left(self) -> list[Write]:
+        """Those asked for least often first, so that each has its turn."""
+        open_ones = [write for write in self.asked if _may_be_decided(write)]
+        return sorted(open_ones, key=lambda write: len(write.answers))
 
 
 def _may_be_decided(write: Write) -> bool:
     """A batch whose usage is there is never decided: the vendor does not say whose it is."""
-    lost_batch = write.tool == "batch-report-usagerecordgroups" and "not say by which batch" in str(
-        write.answers[-1:]
-    )
+    lost_batch = write.tool in UNDECIDABLE and "not say by which batch" in str(write.answers[-1:])
     return not write.is_decided and not lost_batch

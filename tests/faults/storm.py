@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -29,6 +30,16 @@ FAULTS: tuple[Mapping[str, Any], ...] = (
 STALL: Mapping[str, Any] = {"mode": "delay", "seconds": 3600}
 STALLED_SHARE = Decimal("0.004")
 TRIES = 40
+# Where usage like a lost batch's is there, the vendor does not say which batch it is of.
+UNDECIDABLE = frozenset({"batch-report-usagerecordgroups"})
+# Whom to ask is not what the faults are about; every write runs directly.
+PERMISSIVE = """
+[everyone]
+destructive = "allowed"
+[everyone.without_approval]
+per_call = { other = "1000000" }
+per_customer_day = { other = "1000000" }
+"""
 PASSING = frozenset({"outcome-unknown", "unavailable", "rate-limited"})
 
 
@@ -53,6 +64,13 @@ class Tally:
     answers: Counter[str] = field(default_factory=Counter)
 
 
+def permissive(folder: Path) -> Path:
+    """A policy that lets every write through, as a file."""
+    policy = folder / "policy.toml"
+    policy.write_text(PERMISSIVE, encoding="utf-8")
+    return policy
+
+
 async def storm(at: Guarded, calls: int, seed: int) -> Tally:
     """Make this many writes one after the other, each repeated with its id as the errors say."""
     random = Random(seed)
@@ -72,12 +90,12 @@ async def storm(at: Guarded, calls: int, seed: int) -> Tally:
 
 
 async def _pursue(at: Guarded, wish: Wish, operation_id: str, tally: Tally) -> None:
-    before = len(at.effects)
+    before = _effects(at)
     name = f"{wish.tool} {operation_id}"
     for _ in range(TRIES):
         result = await at.call(wish.tool, {**wish.arguments, "operationId": operation_id})
         assert result.structured_content is not None
-        done = len(at.effects) - before
+        done = _effects(at) - before
         if done > wish.effects:
             tally.doubled.append(name)
             return
@@ -96,6 +114,12 @@ async def _pursue(at: Guarded, wish: Wish, operation_id: str, tally: Tally) -> N
             return
         at.time.pass_by()
     tally.undecided[wish.tool] += 1
+
+
+def _effects(at: Guarded) -> int:
+    """How many the vendors have had so far; their rows are numbered and never deleted."""
+    db = at.world.sandbox.backend.db
+    return int(db.execute("select coalesce(max(number), 0) from effects").fetchone()[0])
 
 
 class _Wishes:

@@ -91,7 +91,9 @@ class Guarded:
 
 
 @asynccontextmanager
-async def guarded(settings: Settings | None = None, era: str = "modern") -> AsyncIterator[Guarded]:
+async def guarded(
+    settings: Settings | None = None, era: str = "modern", **options: Any
+) -> AsyncIterator[Guarded]:
     server = BillingServer(settings or Settings())
     time = Time()
     server.tenant.now = time
@@ -99,5 +101,5 @@ async def guarded(settings: Settings | None = None, era: str = "modern") -> Asyn
     for vendor in ("togai", "suger"):
         server.tenant.connection(vendor).sleep = at_once
     world.sandbox.backend.db.execute("delete from effects")
-    async with connected(server, era) as client:
+    async with connected(server, era, **options) as client:
         yield Guarded(server, client, world, time)

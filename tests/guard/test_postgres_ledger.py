@@ -1,6 +1,6 @@
 """The ledger in PostgreSQL where it differs: connections that end, locks, servers starting at once.
 
-Left out where there is no PostgreSQL, see conftest.py.
+Left out where there is none, see conftest.py.
 """
 
 from uuid import UUID

@@ -29,11 +29,6 @@ HOSTED = Settings(auth_issuer=ISSUER, public_url=PUBLIC_URL, tenants=TENANTS)
 NEW = {"id": "kept", "name": "Kept", "primaryEmail": "kept@kept.example"}
 
 
-@pytest.fixture
-def issuer() -> Issuer:
-    return Issuer()
-
-
 def called(answer: Any) -> dict[str, Any]:
     found: dict[str, Any] = answer.json()["result"]["structuredContent"]
     return found

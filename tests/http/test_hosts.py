@@ -15,7 +15,7 @@ async def asked(path: str, settings: Settings, **headers: str) -> httpx2.Respons
         return await http.get(path, headers=headers)
 
 
-@pytest.mark.parametrize("path", ["/mcp", "/metrics", "/v1/customers", "/nothing"])
+@pytest.mark.parametrize("path", ["/mcp", "/metrics", "/nothing", "/v1x"])
 async def test_a_foreign_host_is_told_which_setting_would_allow_it(path: str) -> None:
     answer = await asked(path, Settings(), host="billing.example")
     assert answer.status_code == 421
@@ -25,7 +25,7 @@ async def test_a_foreign_host_is_told_which_setting_would_allow_it(path: str) ->
     )
 
 
-@pytest.mark.parametrize("path", ["/mcp", "/metrics", "/v1/customers"])
+@pytest.mark.parametrize("path", ["/mcp", "/metrics", "/nothing", "/v1x"])
 async def test_a_foreign_origin_is_told_which_setting_would_allow_it(path: str) -> None:
     answer = await asked(path, Settings(), origin="https://evil.example")
     assert answer.status_code == 403

@@ -1,5 +1,6 @@
 """Connections that never finish a request, or never begin one."""
 
+import json
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,7 +21,9 @@ from processes import PATIENCE_S
 pytestmark = pytest.mark.anyio
 
 
-async def trickling(body_deadline: float, pieces: int | None) -> list[dict[str, Any]]:
+async def trickling(
+    body_deadline: float, pieces: int | None, path: str = "/mcp"
+) -> list[dict[str, Any]]:
     """What is sent to somebody whose body comes in pieces, or whose end never comes."""
     sent: list[dict[str, Any]] = []
     left = pieces
@@ -44,7 +47,7 @@ async def trickling(body_deadline: float, pieces: int | None) -> list[dict[str, 
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
-    scope = {"type": "http", "method": "POST", "path": "/mcp", "headers": []}
+    scope = {"type": "http", "method": "POST", "path": path, "headers": []}
     with anyio.fail_after(PATIENCE_S):
         await BodyDeadline(reading, body_deadline)(scope, receive, send)
     return sent
@@ -59,6 +62,21 @@ async def test_a_body_that_never_ends_is_answered_with_408_and_the_connection_is
     assert start["status"] == 408
     assert (b"connection", b"close") in start["headers"]
     assert body["body"] == b"Request Timeout: the body did not come within 0.02 seconds"
+
+
+async def test_under_v1_a_body_that_never_ends_is_answered_with_a_problem() -> None:
+    start, body = await trickling(0.02, pieces=None, path="/v1/customers")
+    assert start["status"] == 408
+    assert (b"connection", b"close") in start["headers"]
+    assert (b"content-type", b"application/problem+json") in start["headers"]
+    assert json.loads(body["body"]) == {
+        "type": "/v1/problems/request-timeout",
+        "title": "The body did not come in time",
+        "status": 408,
+        "detail": "The body did not come within 0.02 seconds.",
+        "kind": "invalid-request",
+        "next": "Nothing was sent. Send the request again, its body at once.",
+    }
 
 
 async def test_a_call_may_take_longer_than_its_body_may() -> None:
@@ -136,15 +154,20 @@ def test_a_request_under_way_is_not_ended_for_its_length() -> None:
         assert line.recv(4_096).startswith(b"HTTP/1.1 400")
 
 
-def test_a_body_that_never_ends_is_given_up_and_the_server_goes_on() -> None:
+@pytest.mark.parametrize(
+    ("path", "kind"), [("/mcp", b"text/plain"), ("/v1/customers", b"application/problem+json")]
+)
+def test_a_body_that_never_ends_is_given_up_and_the_server_goes_on(path: str, kind: bytes) -> None:
     with patient(5, body_s=0.1) as port:
         with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as line:
-            line.sendall(b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n")
+            line.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\n".encode())
+            line.sendall(b"Transfer-Encoding: chunked\r\n")
             line.sendall(b"Content-Type: application/json\r\n\r\n1\r\n{\r\n")
             received = b""
             while piece := line.recv(4_096):
                 received += piece
         assert received.startswith(b"HTTP/1.1 408")
+        assert b"\r\ncontent-type: " + kind in received
         assert httpx2.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
 
 

@@ -10,16 +10,6 @@ from issuer import UNKNOWN, Issuer, ec_key, published, refusal, rsa_key
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def issuer() -> Issuer:
-    return Issuer()
-
-
-@pytest.fixture
-def authentication(issuer: Issuer) -> Authentication:
-    return issuer.authentication()
-
-
 async def test_two_different_keys_under_one_id_are_both_refused(
     issuer: Issuer, authentication: Authentication
 ) -> None:

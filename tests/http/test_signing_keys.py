@@ -26,16 +26,6 @@ pytestmark = pytest.mark.anyio
 HOUR, DAY = 3600, 24 * 3600
 
 
-@pytest.fixture
-def issuer() -> Issuer:
-    return Issuer()
-
-
-@pytest.fixture
-def authentication(issuer: Issuer) -> Authentication:
-    return issuer.authentication()
-
-
 def new_token(issuer: Issuer, **changed: Any) -> str:
     """A token of a second key, which is not published at first."""
     return issuer.token(rsa_key("two"), {"kid": "rsa-2"}, **changed)

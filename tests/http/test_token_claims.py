@@ -11,16 +11,6 @@ from issuer import AUDIENCE, ISSUER, PUBLIC_URL, Issuer, refusal, rsa_key, signe
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def issuer() -> Issuer:
-    return Issuer()
-
-
-@pytest.fixture
-def authentication(issuer: Issuer) -> Authentication:
-    return issuer.authentication()
-
-
 @pytest.mark.parametrize("late_s", [0, 59])
 async def test_a_token_that_expired_within_the_skew_of_clocks_is_taken(
     issuer: Issuer, authentication: Authentication, late_s: int

@@ -1,6 +1,5 @@
 """The gate over HTTP: who gets in where, what the others are told, and as whom a call is made."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +18,9 @@ from rest_asking import problem_of
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def issuer() -> Issuer:
-    return Issuer()
-
-
-@pytest.fixture
-async def http(issuer: Issuer) -> AsyncIterator[httpx2.AsyncClient]:
-    async with served(HOSTED, issuer.authentication()) as made:
-        yield made
-
-
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
-async def test_no_route_answers_without_a_token(http: httpx2.AsyncClient, route: Any) -> None:
-    answer = await http.request(route.method, route.path)
+async def test_no_route_answers_without_a_token(hosted: httpx2.AsyncClient, route: Any) -> None:
+    answer = await hosted.request(route.method, route.path)
     problem = problem_of(answer, 401, "not-permitted")
     assert problem["detail"] == "A token is needed: send Authorization: Bearer with one."
     assert answer.headers.get_list("www-authenticate") == [
@@ -41,8 +29,8 @@ async def test_no_route_answers_without_a_token(http: httpx2.AsyncClient, route:
 
 
 @pytest.mark.parametrize("method", ["server/discover", "tools/list", "initialize", "nonsense"])
-async def test_no_message_is_read_without_a_token(http: httpx2.AsyncClient, method: str) -> None:
-    answer = await asked(http, method, {})
+async def test_no_message_is_read_without_a_token(hosted: httpx2.AsyncClient, method: str) -> None:
+    answer = await asked(hosted, method, {})
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == (
         f'Bearer resource_metadata="{METADATA}/mcp", scope="billing:read"'
@@ -51,9 +39,9 @@ async def test_no_message_is_read_without_a_token(http: httpx2.AsyncClient, meth
 
 
 @pytest.mark.parametrize("verb", ["GET", "DELETE", "OPTIONS", "PUT", "HEAD"])
-async def test_no_method_of_http_is_a_way_around(http: httpx2.AsyncClient, verb: str) -> None:
+async def test_no_method_of_http_is_a_way_around(hosted: httpx2.AsyncClient, verb: str) -> None:
     for path in ("/mcp", "/v1/customers", "/", "/anything", "/mcp/", "/v1", "/metricss"):
-        assert (await http.request(verb, path)).status_code == 401, path
+        assert (await hosted.request(verb, path)).status_code == 401, path
 
 
 @pytest.mark.parametrize(
@@ -67,10 +55,10 @@ async def test_no_method_of_http_is_a_way_around(http: httpx2.AsyncClient, verb:
         "/.well-known/oauth-protected-resource/mcp",
     ],
 )
-async def test_what_a_newcomer_reads_is_open(http: httpx2.AsyncClient, path: str) -> None:
-    assert (await http.get(path)).status_code == 200
+async def test_what_a_newcomer_reads_is_open(hosted: httpx2.AsyncClient, path: str) -> None:
+    assert (await hosted.get(path)).status_code == 200
     # Not even looked at, so that a wrong token keeps nobody from reading how to get a right one.
-    wrong = await http.get(path, headers={"authorization": "Bearer wrong"})
+    wrong = await hosted.get(path, headers={"authorization": "Bearer wrong"})
     assert wrong.status_code == 200
 
 
@@ -118,17 +106,17 @@ async def test_a_path_that_two_readers_might_read_differently_is_not_open(
 
 
 async def test_a_token_that_is_refused_is_told_why(
-    issuer: Issuer, http: httpx2.AsyncClient
+    issuer: Issuer, hosted: httpx2.AsyncClient
 ) -> None:
     headers = bearer(issuer, exp=issuer.clock.now - 100)
     said = "The token is refused: it has expired."
-    answer = await http.get("/v1/customers", headers=headers)
+    answer = await hosted.get("/v1/customers", headers=headers)
     assert problem_of(answer, 401, "not-permitted")["detail"] == said
     assert answer.headers["www-authenticate"] == (
         f'Bearer resource_metadata="{METADATA}", error="invalid_token", '
         f'error_description="{said}", scope="billing:read"'
     )
-    answer = await asked(http, "tools/list", headers)
+    answer = await asked(hosted, "tools/list", headers)
     assert answer.status_code == 401
     assert answer.json() == {"error": "invalid_token", "error_description": said}
 
@@ -138,73 +126,73 @@ async def test_a_token_that_is_refused_is_told_why(
     ["Bearer", "Bearer ", "Basic ZGVzazpzZWNyZXQ=", "bearer", "DPoP abc", "Token abc", "", "abc"],
 )
 async def test_what_is_no_bearer_token_is_as_good_as_none(
-    http: httpx2.AsyncClient, text: str
+    hosted: httpx2.AsyncClient, text: str
 ) -> None:
-    answer = await http.get("/v1/customers", headers={"authorization": text})
+    answer = await hosted.get("/v1/customers", headers={"authorization": text})
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"].startswith("Bearer resource_metadata=")
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "Bearer "])
 async def test_the_scheme_may_be_written_in_any_case(
-    issuer: Issuer, http: httpx2.AsyncClient, scheme: str
+    issuer: Issuer, hosted: httpx2.AsyncClient, scheme: str
 ) -> None:
     headers = {"authorization": f"{scheme} {issuer.token()}"}
-    assert (await http.get("/v1/customers", headers=headers)).status_code == 200
+    assert (await hosted.get("/v1/customers", headers=headers)).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/mcp", "/v1/customers", "/metrics"])
 async def test_a_token_in_the_query_is_refused_even_beside_a_good_header(
-    issuer: Issuer, http: httpx2.AsyncClient, path: str
+    issuer: Issuer, hosted: httpx2.AsyncClient, path: str
 ) -> None:
     for headers in ({}, bearer(issuer)):
         query = {"access_token": issuer.token()}
-        answer = await http.get(path, params=query, headers=headers)
+        answer = await hosted.get(path, params=query, headers=headers)
         assert answer.status_code == 400
         assert "A token in the URL is not accepted" in answer.text
         assert issuer.token() not in answer.text
 
 
 async def test_two_authorization_headers_are_refused_even_if_both_are_good(
-    issuer: Issuer, http: httpx2.AsyncClient
+    issuer: Issuer, hosted: httpx2.AsyncClient
 ) -> None:
     twice = [("authorization", f"Bearer {issuer.token(sub=name)}") for name in ("a", "b")]
     for path in ("/mcp", "/v1/customers"):
-        answer = await http.post(path, headers=twice, json={})
+        answer = await hosted.post(path, headers=twice, json={})
         assert answer.status_code == 400
         assert "more than one Authorization header" in answer.text
 
 
 async def test_keys_that_cannot_be_fetched_are_not_the_callers_fault(
-    issuer: Issuer, http: httpx2.AsyncClient
+    issuer: Issuer, hosted: httpx2.AsyncClient
 ) -> None:
     issuer.answers[JWKS_URL] = lambda: httpx2.Response(500)
-    answer = await http.get("/v1/customers", headers=bearer(issuer))
+    answer = await hosted.get("/v1/customers", headers=bearer(issuer))
     assert problem_of(answer, 503, "unavailable")["retryAfterSeconds"] == 30
-    answer = await asked(http, "tools/list", bearer(issuer))
+    answer = await asked(hosted, "tools/list", bearer(issuer))
     assert answer.status_code == 503
     assert answer.headers["retry-after"] == "30"
     assert "www-authenticate" not in answer.headers
 
 
 async def test_figures_are_for_whoever_has_a_token(
-    issuer: Issuer, http: httpx2.AsyncClient
+    issuer: Issuer, hosted: httpx2.AsyncClient
 ) -> None:
-    assert (await http.get("/metrics")).status_code == 403
-    assert (await http.get("/metrics", headers=bearer(issuer))).status_code == 200
+    assert (await hosted.get("/metrics")).status_code == 403
+    assert (await hosted.get("/metrics", headers=bearer(issuer))).status_code == 200
     of_others = bearer(issuer, scope="openid")
-    lacking = await http.get("/metrics", headers=of_others)
+    lacking = await hosted.get("/metrics", headers=of_others)
     assert lacking.json()["error"] == "insufficient_scope"
     wrong = bearer(issuer, exp=1)
-    assert (await http.get("/metrics", headers=wrong)).status_code == 401
+    assert (await hosted.get("/metrics", headers=wrong)).status_code == 401
 
 
 async def test_the_documents_say_where_tokens_come_from_letter_by_letter(
-    http: httpx2.AsyncClient,
+    hosted: httpx2.AsyncClient,
 ) -> None:
     for path, resource in (("", PUBLIC_URL), ("/mcp", f"{PUBLIC_URL}/mcp")):
         origin = {"origin": "http://localhost:6274"}
-        answer = await http.get(f"/.well-known/oauth-protected-resource{path}", headers=origin)
+        answer = await hosted.get(f"/.well-known/oauth-protected-resource{path}", headers=origin)
         assert answer.json() == {
             "resource": resource,
             "authorization_servers": [ISSUER],

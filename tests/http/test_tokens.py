@@ -32,16 +32,6 @@ from issuer import (
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def issuer() -> Issuer:
-    return Issuer()
-
-
-@pytest.fixture
-def authentication(issuer: Issuer) -> Authentication:
-    return issuer.authentication()
-
-
 async def test_a_good_token_says_who_calls_for_whom_and_what_they_may(
     issuer: Issuer, authentication: Authentication
 ) -> None:

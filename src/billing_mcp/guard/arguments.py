@@ -29,10 +29,18 @@ def fingerprint(tool: str, arguments: Mapping[str, Any]) -> str:
     return digest({"tool": tool, "arguments": plainest(meant)})
 
 
-def seal_of(fingerprint: str, principal: str, expires_at: datetime) -> str:
-    """What a plan row is sealed with: what is done, for whom, until when."""
+def seal_of(
+    fingerprint: str, principal: str, expires_at: datetime, agreed: Mapping[str, Any]
+) -> str:
+    """What a plan row is sealed with: what is done, for whom, until when, and what people are
+    shown of it before they agree, as JSON values and Decimals."""
     return digest(
-        {"fingerprint": fingerprint, "principal": principal, "expires": plainest(expires_at)}
+        {
+            "fingerprint": fingerprint,
+            "principal": principal,
+            "expires": plainest(expires_at),
+            "agreed": agreed,
+        }
     )
 
 

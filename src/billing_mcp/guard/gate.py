@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import anyio
 
@@ -137,8 +138,15 @@ class Gate:
             if not isinstance(claim, Exceeded):
                 return self._of(call, claim)
             ruling = await self._above(call, ruling, claim)
+        return await self._required(call, key, ruling)
+
+    async def _required(self, call: Call, key: Key, ruling: Ruling) -> Outcome:
+        """The plan that a call needs: the one its caller already has for it, or a new one."""
         new = ruling.operation(key, call, ruling.verdict)
-        pending = None if call.binding.operation_given else await self.plans.pending(call, new)
+        pending = None
+        # An id of the caller's own is what they want the plan to have.
+        if not (call.binding.operation_given and key.id == call.binding.operation_id):
+            pending = await self.plans.pending(call, new, ruling.verdict)
         if pending is None:
             pending = await self.plans.make(call, key, ruling)
         call.binding.operation_id = pending.id
@@ -160,13 +168,20 @@ class Gate:
         given = _given(row)
         promised = row.plan.approvals_needed if row.plan is not None else 0
         if not ruling.decision.permits(given) or given.approvals < promised:
-            return self.plans.required(call, row)
+            return await self._not_yet(call, row, ruling)
         await self._require_unchanged(call, row)
         claim = await self._taken(call, ruling.operation(row.key, call, given), ruling.verdict)
         if isinstance(claim, Exceeded):
-            await self._above(call, ruling, claim)
-            return self.plans.required(call, row)
+            return await self._not_yet(call, row, await self._above(call, ruling, claim))
         return self._of(call, claim)
+
+    async def _not_yet(self, call: Call, row: Operation, ruling: Ruling) -> Outcome:
+        """A plan that is not enough. One that promised fewer people than it takes now says the
+        wrong thing and is not among those that wait for them, so that another takes its place."""
+        promised = row.plan.approvals_needed if row.plan is not None else 0
+        if promised >= ruling.verdict.approvals:
+            return self.plans.required(call, row)
+        return await self._required(call, self.key(str(uuid4())), ruling)
 
     async def _require_not_refused(self, call: Call, ruling: Ruling) -> None:
         if ruling.verdict is not Verdict.REFUSED:
@@ -278,8 +293,8 @@ class Gate:
 
 def _given(row: Operation) -> Verdict:
     """What people have agreed to of a plan; where two must agree, the asker is not one of them."""
-    others = [approval for approval in row.approvals if approval.by != row.principal]
-    if len(others) >= Verdict.TWO_APPROVALS.approvals:
+    two = Verdict.TWO_APPROVALS.approvals
+    if sum(approval.counts(two, row.principal) for approval in row.approvals) >= two:
         return Verdict.TWO_APPROVALS
     return Verdict.APPROVAL if row.approvals else Verdict.PLAN
 

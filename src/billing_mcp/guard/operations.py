@@ -104,10 +104,19 @@ class Spent:
     role: Decimal
 
 
+TERMINAL = "terminal:"
+"""What the name of somebody at the command line begins with: who they are is not proven."""
+
+
 @dataclass(frozen=True, slots=True)
 class Approval:
     by: str
     at: datetime
+
+    def counts(self, needed: int, asker: str) -> bool:
+        """Whether it is one of those needed. Two have to be two people who are known, and neither
+        of them the asker; one may be the asker's own, or that of whoever sits at the terminal."""
+        return needed < 2 or (self.by != asker and not self.by.startswith(TERMINAL))
 
 
 @dataclass(frozen=True, slots=True)

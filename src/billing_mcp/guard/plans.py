@@ -69,8 +69,9 @@ class Plans:
                     "plan something new.",
                 )
 
-    async def pending(self, call: Call, new: NewOperation) -> Operation | None:
-        """The plan that this caller already has for just this call, and that nobody has decided."""
+    async def pending(self, call: Call, new: NewOperation, verdict: Verdict) -> Operation | None:
+        """The plan that this caller already has for just this call, if it is still of use: neither
+        begun nor denied nor expired, and made for all that is needed now."""
         waiting = Filters(
             states=frozenset({State.PLANNED, State.APPROVED}),
             tool=call.tool,
@@ -78,7 +79,8 @@ class Plans:
             fingerprint=new.fingerprint,
         )
         for operation in (await self.ledger.list(self.partition, waiting, 10)).operations:
-            if not operation.has_expired(self.now()):
+            asked = 0 if operation.plan is None else operation.plan.approvals_needed
+            if not operation.has_expired(self.now()) and asked >= verdict.approvals:
                 return operation
         return None
 
@@ -191,7 +193,7 @@ def told_of(operation: Operation) -> dict[str, Any]:
 
 def provided(effect: Effect) -> Any:
     """What must still hold when a plan is committed, as its row keeps it."""
-    return as_json(minimised(effect.provided))
+    return minimised(as_json(dict(effect.provided)))
 
 
 def lines(told: Mapping[str, Any]) -> list[str]:
@@ -225,5 +227,4 @@ def _told(call: Call, effect: Effect, ruling: Ruling, expires: datetime) -> dict
         "expiresAt": utc_text(expires),
     }
     # What the ledger may not keep is not shown either: the row is what people approve.
-    kept: dict[str, Any] = as_json(minimised({k: v for k, v in told.items() if v is not None}))
-    return kept
+    return minimised(as_json(told))

@@ -149,7 +149,8 @@ class Rulings:
 
     async def _stake(self, call: Call) -> Stake:
         named = target(call)
-        if named is None:
+        # Of other writes it may lie in more than their target, and they are not as frequent.
+        if named is None or call.write.amount is None:
             return await call.stake()
         now = self.now()
         kept = self._stakes.get((call.tool, named))

@@ -125,7 +125,7 @@ class StoredLedger(Ledger):
         return await self._move(key, partial(transitions.approve, by=storable(by)))
 
     async def deny(self, key: Key, by: str, why: str) -> Planned | PlanRefused:
-        return await self._move(key, partial(transitions.deny, by=by, why=why))
+        return await self._move(key, partial(transitions.deny, by=storable(by), why=storable(why)))
 
     async def take_over(self, key: Key, lease: timedelta) -> Lapsed | None:
         return await self._move(key, partial(transitions.take_over, lease=lease))

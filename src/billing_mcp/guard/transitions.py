@@ -100,10 +100,10 @@ def take_plan(
     if row.state is State.EXPIRED or row.has_expired(present.now):
         return _expired(present, row, new.principal)
     assert row.plan is not None
-    if seal_of(row.fingerprint, row.principal, row.plan.expires_at) != row.seal:
+    if _seal(row, row.plan) != row.seal:
         return _refused(PlanRefused("altered", row), new.principal)
     needed = max(approvals_needed, row.plan.approvals_needed)
-    agreed = [a for a in row.approvals if needed < 2 or a.by != row.principal]
+    agreed = [approval for approval in row.approvals if approval.counts(needed, row.principal)]
     if len(agreed) < needed:
         return _refused(PlanRefused("not-approved", row), new.principal)
     return _claimed(present, row, new, lease)
@@ -123,10 +123,10 @@ def plan(present: Present, new: NewOperation, shown: Plan) -> Change[PlanAnswer]
         _fresh(present, new),
         state=State.PLANNED,
         plan=shown,
-        seal=seal_of(new.fingerprint, new.principal, shown.expires_at),
         amount=None if spend is None else spend.amount,
         currency=None if spend is None else spend.currency,
     )
+    row = replace(row, seal=_seal(row, shown))
     facts = {
         **_asked(new),
         "plan": dict(shown.shown),
@@ -147,6 +147,9 @@ def approve(present: Present, by: str) -> Change[Planned | PlanRefused]:
         return _refused(PlanRefused("decided", row), by)
     if row.state is State.EXPIRED or row.has_expired(present.now):
         return _expired(present, row, by)
+    if _seal(row, row.plan) != row.seal:
+        # Nobody agrees to what the asker did not ask for.
+        return _refused(PlanRefused("altered", row), by)
     needed = row.plan.approvals_needed
     if any(approval.by == by for approval in row.approvals) or (
         needed >= 2 and by == row.principal
@@ -256,7 +259,9 @@ def _begun(
         if row.is_leased(present.now):
             return Change(Running(row), "waiting", new.principal, {"client": new.client})
         return _lapsed(present, row, lease, new.principal)
-    if row.retryable and not row.has_expired(present.now):
+    # Its spend was given back, so that only a call which says what it spends may run it again.
+    says_spend = row.amount is None or new.spend is not None
+    if row.retryable and says_spend and not row.has_expired(present.now):
         return _claimed(present, row, new, lease)
     return Change(Replay(row), "replayed", new.principal, {"state": str(row.state)})
 
@@ -316,6 +321,18 @@ def _expired(present: Present, row: Operation, by: str) -> Change[PlanRefused]:
 
 def _refused(answer: PlanRefused, by: str) -> Change[PlanRefused]:
     return Change(answer, "plan-refused", by, {"why": answer.why})
+
+
+def _seal(row: Operation, plan: Plan) -> str:
+    agreed = {
+        "tool": row.tool,
+        "arguments": row.arguments,
+        "amount": row.amount,
+        "currency": row.currency,
+        "shown": plan.shown,
+        "approvalsNeeded": plan.approvals_needed,
+    }
+    return seal_of(row.fingerprint, row.principal, plan.expires_at, agreed)
 
 
 def _held(present: Present, hold: Hold) -> Operation:

@@ -3,13 +3,12 @@
 import time
 from collections.abc import Callable
 
-from mcp.server.transport_security import RequestBodyLimitMiddleware
 from starlette.applications import Starlette
 
 from billing_mcp import logs
 from billing_mcp.config import Settings, hosting_trouble
 from billing_mcp.credentials import SettingsError
-from billing_mcp.http import health, rest, serving
+from billing_mcp.http import approvals, health, rest, serving
 from billing_mcp.http.access import SECRET_TYPES, Access
 from billing_mcp.http.auth import Authentication
 from billing_mcp.http.front import Front
@@ -17,6 +16,7 @@ from billing_mcp.http.hosts import Hosts, security_of
 from billing_mcp.http.metrics import Metrics
 from billing_mcp.http.patience import BodyDeadline
 from billing_mcp.http.rate_limit import RateLimit, RestRateLimit
+from billing_mcp.http.refusals import BodyLimit, crashed
 from billing_mcp.http.token_gate import TokenGate
 from billing_mcp.server import BillingServer
 from billing_mcp.telemetry import Several
@@ -54,17 +54,18 @@ def app(
     )
     application.router.routes.extend(health.routes(metrics, health.Readiness(server, clock)))
     if authentication is None:
-        application.router.routes.extend(rest.routes(server))
+        application.router.routes.extend([*rest.routes(server), *approvals.no_routes()])
     else:
         challenges = authentication.challenges
         application.router.routes.extend(rest.routes(server, challenges.insufficient_for_rest))
+        application.router.routes.extend(approvals.routes(server, challenges, metrics))
         application.router.routes.extend(challenges.routes())
     limit = RateLimit(server, metrics, clock)
     # The last one added is the first one asked: who may ask at all is settled before a body is
     # kept in memory, and what the body is before it counts as a call.
     application.add_middleware(Front, path=PATH, limit=limit.of_message)
     application.add_middleware(RestRateLimit, limit=limit)
-    application.add_middleware(RequestBodyLimitMiddleware, max_body_size=BODY_LIMIT_BYTES)
+    application.add_middleware(BodyLimit, most_bytes=BODY_LIMIT_BYTES)
     application.add_middleware(BodyDeadline)
     if authentication is not None:
         server.asks_for_tokens = True
@@ -72,6 +73,7 @@ def app(
         application.add_middleware(TokenGate, authentication=authentication, needed=needed)
     application.add_middleware(Hosts, security=security)
     application.add_middleware(Access, metrics=metrics)
+    application.add_exception_handler(Exception, crashed)
     return application
 
 

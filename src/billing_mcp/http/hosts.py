@@ -1,14 +1,16 @@
 """For which names, and for pages of which sites, this server answers."""
 
 import re
+from urllib.parse import urlsplit
 
 from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from billing_mcp.config import Settings
 from billing_mcp.errors import one_line
+from billing_mcp.http.refusals import refusal
 
 # Probes come by the address of the machine, and learn nothing that others may not.
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
@@ -30,9 +32,18 @@ def security_of(settings: Settings) -> TransportSecuritySettings:
         ],
         allowed_origins=[
             *(f"http://{host}{port}" for host in _LOOPBACK for port in ("", ":*")),
+            *_own_origin(settings),
             *settings.allowed_origins,
         ],
     )
+
+
+def _own_origin(settings: Settings) -> list[str]:
+    """The site of this server's own pages, as a browser names it, where it is known."""
+    if settings.public_url is None:
+        return []
+    url = urlsplit(settings.public_url)
+    return [f"{url.scheme}://{url.netloc}".lower()]
 
 
 class Hosts:
@@ -67,17 +78,15 @@ def _malformed(request: Request) -> int | None:
 
 
 def _explained(request: Request, status: int) -> Response:
-    header, setting = {
-        421: ("host", "BILLING_MCP_ALLOWED_HOSTS"),
-        403: ("origin", "BILLING_MCP_ALLOWED_ORIGINS"),
+    header, setting, name = {
+        421: ("Host", "BILLING_MCP_ALLOWED_HOSTS", "misdirected-request"),
+        403: ("Origin", "BILLING_MCP_ALLOWED_ORIGINS", "not-permitted"),
     }[status]
+    path = request.scope["path"]
     given = one_line(request.headers.get(header, ""), 100)
     if not given:
-        return PlainTextResponse(
-            f"A request without {header.capitalize()} is not served.\n", status
-        )
-    return PlainTextResponse(
-        f"{header.capitalize()} {given} is not served here. "
-        f"Whoever runs this server can add it to {setting}.\n",
-        status,
-    )
+        said = f"A request without {header} is not served."
+        return refusal(path, name, said, text=f"{said}\n")
+    said = f"{header} {given} is not served here."
+    way_out = f"Whoever runs this server can add it to {setting}."
+    return refusal(path, name, said, text=f"{said} {way_out}\n", next_step=way_out)

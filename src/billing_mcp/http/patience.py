@@ -2,9 +2,10 @@
 
 import asyncio
 
-from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+from billing_mcp.http.refusals import refusal
 
 HEAD_PATIENCE_S = 30
 BODY_PATIENCE_S = 30
@@ -46,9 +47,16 @@ class BodyDeadline:
         try:
             await self._app(scope, in_time, send)
         except _TooSlow:
-            said = f"Request Timeout: the body did not come within {self._patience_s:g} seconds"
-            # What is still to come of it cannot be told from the next request.
-            answer = PlainTextResponse(said, 408, {"connection": "close"})
+            late = f"body did not come within {self._patience_s:g} seconds"
+            answer = refusal(
+                scope["path"],
+                "request-timeout",
+                f"The {late}.",
+                text=f"Request Timeout: the {late}",
+                next_step="Nothing was sent. Send the request again, its body at once.",
+                # What is still to come of it cannot be told from the next request.
+                headers={"connection": "close"},
+            )
             await answer(scope, receive, send)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -11,6 +11,8 @@ from starlette.responses import Response
 from billing_mcp.credentials import Environment
 from billing_mcp.results import Outcome, compact
 
+# Where errors are problem documents: the REST face, and what the page of approvals asks.
+PREFIXES = ("/v1/", "/approvals/")
 PATH = "/v1/problems/"
 MEDIA_TYPE = "application/problem+json"
 
@@ -31,6 +33,7 @@ Kind = Literal[
     "unavailable",
     "outcome-unknown",
     "not-configured",
+    "approval-required",
 ]
 
 
@@ -52,6 +55,10 @@ class Problem(BaseModel):
     ] = None
     next: Annotated[str | None, Field(description="What to do about it")] = None
     environment: Environment | None = None
+    plan: Annotated[
+        dict[str, Any] | None,
+        Field(description="What the write would do, and what it needs before it may"),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,15 @@ class ProblemType:
 
 
 TYPES: Mapping[str, ProblemType] = {
+    "approval-required": ProblemType(
+        202,
+        "approval-required",
+        "The write waits for a plan to be committed, or for people to approve it",
+        "Nothing was changed. `plan` says what the write would do and what it needs. Once that is "
+        "given, the same request with the plan's `operationId` as `Idempotency-Key` commits it, "
+        "once. A person approves a plan at `/approvals`, with `billing-mcp approve`, or in the "
+        "chat.",
+    ),
     "invalid-request": ProblemType(
         400,
         "invalid-request",
@@ -84,8 +100,8 @@ TYPES: Mapping[str, ProblemType] = {
         403,
         "not-permitted",
         "The request is not allowed",
-        "The token lacks a scope, the server or the tenant does not serve this tool, or the vendor "
-        "refuses it. Nothing was changed.",
+        "The token lacks a scope, the server or the tenant does not serve this tool, the vendor "
+        "refuses it, or a page of another site asked (`Origin`). Nothing was changed.",
     ),
     "not-found": ProblemType(
         404,
@@ -100,6 +116,12 @@ TYPES: Mapping[str, ProblemType] = {
         "The path does not have this method",
         "The header Allow names the methods that it has.",
     ),
+    "request-timeout": ProblemType(
+        408,
+        "invalid-request",
+        "The body did not come in time",
+        "The connection is closed. Nothing was changed. Send the request again, its body at once.",
+    ),
     "conflict": ProblemType(
         409,
         "conflict",
@@ -107,11 +129,24 @@ TYPES: Mapping[str, ProblemType] = {
         "An id is taken, an operation id was used for something else, or the thing is in a state "
         "that does not allow this. Nothing was changed now.",
     ),
+    "content-too-large": ProblemType(
+        413,
+        "invalid-request",
+        "The body is above 4 MB",
+        "Nothing was changed. Send less in one request.",
+    ),
     "unsupported-media-type": ProblemType(
         415,
         "invalid-request",
         "The body is not JSON",
         "Send JSON in UTF-8, uncompressed, with `Content-Type: application/json`.",
+    ),
+    "misdirected-request": ProblemType(
+        421,
+        "not-permitted",
+        "The server does not answer to this name",
+        "The header Host does not name a host that the server was told it has. Whoever runs the "
+        "server can set it.",
     ),
     "rate-limited": ProblemType(
         429,
@@ -119,6 +154,13 @@ TYPES: Mapping[str, ProblemType] = {
         "Too many requests",
         "This server or the vendor takes no more calls for now. `retryAfterSeconds`, and the "
         "header Retry-After, say when to try again where that is known.",
+    ),
+    "internal-error": ProblemType(
+        500,
+        "unavailable",
+        "The server failed",
+        "The fault is the server's, and its log has it. Whether a write was applied is not known: "
+        "look before you repeat it.",
     ),
     "not-configured": ProblemType(
         501,
@@ -142,12 +184,17 @@ TYPES: Mapping[str, ProblemType] = {
 }
 
 
+def speak_for(path: str) -> bool:
+    """Whether the errors of a path are problem documents."""
+    return f"{path}/".startswith(PREFIXES)
+
+
 def problem(
     name: str,
     detail: str,
     *,
     headers: Mapping[str, str] | None = None,
-    **facts: str | int,
+    **facts: Any,
 ) -> Response:
     """A problem of a type; `facts` are the other members of `Problem`."""
     kind = TYPES[name]
@@ -179,6 +226,7 @@ def of_failure(outcome: Outcome, headers: Mapping[str, str] | None = None) -> Re
         headers=headers,
         **facts,
         environment=outcome.structured["environment"],
+        plan=outcome.structured.get("plan"),
     )
 
 

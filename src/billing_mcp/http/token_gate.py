@@ -14,16 +14,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from billing_mcp.http.auth import Authentication
 from billing_mcp.http.challenges import MCP_PATH
-from billing_mcp.http.problems import SECURITY_HEADERS, problem
+from billing_mcp.http.problems import SECURITY_HEADERS, problem, speak_for
 from billing_mcp.http.signing_keys import RETRY_S, KeysUnavailable
 from billing_mcp.http.tokens import Refused
-from billing_mcp.scopes import READ, expanded
+from billing_mcp.scopes import APPROVE, READ, expanded
 
 logger = logging.getLogger(__name__)
 
-REST_PREFIX = "/v1"
+APPROVALS_PREFIX = "/approvals/"
 # What a newcomer reads before they have a token, and what watches the process. All else needs one.
-OPEN_PATHS = frozenset({"/healthz", "/readyz", "/v1/openapi.json", "/v1/docs"})
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/v1/openapi.json", "/v1/docs", "/approvals"})
 OPEN_PREFIXES = ("/.well-known/", "/v1/problems/")
 # Decides for itself what it shows to whom.
 OPTIONAL_PATHS = frozenset({"/metrics"})
@@ -95,13 +95,14 @@ class TokenGate:
             if path in OPTIONAL_PATHS:
                 return None
             said = "A token is needed: send Authorization: Bearer with one."
-            raise _Answered(_refusal(path, 401, said, self._challenges.missing(path)))
+            challenge = self._challenges.missing(path, _least(path))
+            raise _Answered(_refusal(path, 401, said, challenge))
         try:
             return await self._authentication.check(given[0][len(_SCHEME) :].strip())
         except Refused as refused:
             logger.info("A token is refused: %s", refused)
             said = f"The token is refused: {refused}."
-            challenge = self._challenges.invalid(path, said)
+            challenge = self._challenges.invalid(path, said, _least(path))
             raise _Answered(_refusal(path, 401, said, challenge)) from refused
         except KeysUnavailable as error:
             logger.info("A token cannot be verified: %s", error)
@@ -109,7 +110,7 @@ class TokenGate:
 
     def _require_scope(self, scope: Scope, token: AccessToken) -> None:
         path = scope["path"]
-        held, needed = expanded(token.scopes), READ
+        held, needed = expanded(token.scopes), _least(path)
         if path == MCP_PATH:
             needed = self._needed_by(scope)
         if needed not in held:
@@ -127,13 +128,18 @@ class TokenGate:
         return READ
 
 
+def _least(path: str) -> str:
+    """The scope without which nothing at a path can be done."""
+    return APPROVE if path.startswith(APPROVALS_PREFIX) else READ
+
+
 def _values(scope: Scope, name: bytes) -> list[str]:
     """Every value of a header. ASGI has the names in lower case."""
     return [value.decode("latin-1") for given, value in scope["headers"] if given == name]
 
 
 def _bad(path: str, said: str) -> Response:
-    if path.startswith(REST_PREFIX):
+    if speak_for(path):
         return problem("invalid-request", said, next="Send one Authorization: Bearer header.")
     body = {"error": "invalid_request", "error_description": said}
     return JSONResponse(body, 400, dict(SECURITY_HEADERS))
@@ -141,7 +147,7 @@ def _bad(path: str, said: str) -> Response:
 
 def _refusal(path: str, status: Literal[401, 403], said: str, challenge: str) -> Response:
     headers = {"www-authenticate": challenge}
-    if path.startswith(REST_PREFIX):
+    if speak_for(path):
         name = "unauthenticated" if status == 401 else "not-permitted"
         return problem(name, said, headers=headers)
     error = "invalid_token" if status == 401 else "insufficient_scope"
@@ -151,7 +157,7 @@ def _refusal(path: str, status: Literal[401, 403], said: str, challenge: str) ->
 
 def _unavailable(path: str, said: str) -> Response:
     """Not 401: with a new token it would be the same."""
-    if path.startswith(REST_PREFIX):
+    if speak_for(path):
         return problem("unavailable", said, retryAfterSeconds=RETRY_S)
     body = {"error": "temporarily_unavailable", "error_description": said}
     return JSONResponse(body, 503, {**SECURITY_HEADERS, "retry-after": str(RETRY_S)})

@@ -18,8 +18,23 @@ from billing_mcp.wire import utc_text
 toolset = Toolset("ledger")
 
 PAGE = 50
-Begun = Literal["committed", "partial", "rejected", "unknown", "sent", "claimed"]
+Standing = Literal[
+    "committed",
+    "partial",
+    "rejected",
+    "unknown",
+    "sent",
+    "claimed",
+    "planned",
+    "approved",
+    "denied",
+    "expired",
+]
 _MEANINGS = {
+    State.PLANNED: "Planned; nothing was sent.",
+    State.APPROVED: "People have approved the plan; nothing was sent yet.",
+    State.DENIED: "A person has denied the plan; nothing was sent.",
+    State.EXPIRED: "The plan has expired; nothing was sent.",
     State.CLAIMED: "Begun; nothing was sent yet.",
     State.SENT: "Sent; its answer is awaited, or was lost with the server that awaited it.",
     State.COMMITTED: "Done.",
@@ -87,7 +102,7 @@ async def get_operation(
 @toolset.tool(READ)
 async def list_operations(
     door: Door,
-    state: Begun | None = None,
+    state: Standing | None = None,
     tool: Annotated[Name, Field(max_length=40)] | None = None,
     customer: Annotated[
         Name, Field(max_length=50, description="Id the write was for: account, entitlement")
@@ -126,7 +141,7 @@ def shown(operation: Operation) -> OperationShown:
         settledAt=_time(operation.settled_at),
         principal=operation.principal,
         client=operation.client,
-        role=operation.role,
+        role=operation.role or None,
         customer=operation.customer,
         purpose=operation.purpose,
         amount=operation.amount,

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, RootModel
+from pydantic import Field
 
 from billing_mcp import errors
 from billing_mcp.declarations import CHECK, CREATE, DELETE, READ, Toolset, Write
 from billing_mcp.params import Day, Limit, Name, Offset, OrgId, one_filter
 from billing_mcp.results import OffsetPage, Page, Result
 from billing_mcp.tools.suger import usage_record_lookups as lookups
+from billing_mcp.tools.suger import usage_record_previews as previews
 from billing_mcp.tools.suger.usage_records import (
     PLAIN_TEXT,
     EntitlementId,
@@ -60,10 +61,6 @@ class BatchedGroups(Page[BatchedGroup]):
 class Validation(Result):
     valid: bool
     reason: str | None = None
-
-
-class NothingFound(RootModel[Literal[""]]):
-    """The vendor's answer when its validation found nothing wrong."""
 
 
 def require_days_in_order(start: date | None, end: date | None) -> None:
@@ -119,9 +116,10 @@ async def list_usagerecordgroups(
     write=Write(
         find_out="list-usagerecordgroups of the entitlement shows whether the group is there",
         reconcile=lookups.reported,
+        preview=previews.would_report,
+        stake=previews.nobody_known,
         key="id",
         target="entitlementId",
-        amount="body",
         own_id=lambda given: given["body"].id,
     ),
 )
@@ -131,7 +129,7 @@ async def report_usagerecordgroup(
     """Report usage of an entitlement. The next hourly report bills it; until then
     delete-usagerecordgroup takes it back."""
     org = suger.org(orgId)
-    _require_no_contradiction(suger, body, org, entitlementId)
+    previews.require_no_contradiction(suger, body, org, entitlementId)
     answer = await suger.send(
         at={"orgId": org, "entitlementId": entitlementId},
         body={
@@ -147,22 +145,13 @@ async def report_usagerecordgroup(
     return suger.read(UsageRecordGroup, answer)
 
 
-@toolset.tool(CHECK, "POST /org/{orgId}/batchValidateUsageRecordGroups")
+@toolset.tool(CHECK, previews.VALIDATE_ROUTE)
 async def batch_validate_usagerecordgroups(
     suger: Suger, body: Batch, orgId: OrgId = None
 ) -> Validation:
     """Check a batch of usage without reporting it."""
-    answer = await suger.send(
-        at={"orgId": suger.org(orgId)}, body=[group.wire() for group in body], accept=(500,)
-    )
-    # The vendor documents a text with status 500 as what its validation found: no outage, and
-    # asking again would find the same.
-    if answer.status == 500:
-        if isinstance(answer.body, str) and answer.body.strip():
-            return Validation(valid=False, reason=errors.one_line(answer.body))
-        raise suger.refusal(answer)
-    suger.read(NothingFound, answer)
-    return Validation(valid=True)
+    reason = await previews.what_validation_finds(suger, suger.org(orgId), body)
+    return Validation(valid=reason is None, reason=reason)
 
 
 @toolset.tool(
@@ -171,8 +160,9 @@ async def batch_validate_usagerecordgroups(
     write=Write(
         find_out="list-usagerecordgroups of each entitlement shows which groups are there",
         reconcile=lookups.batch_reported,
+        preview=previews.would_report_batch,
+        stake=previews.nobody_known,
         target="body",
-        amount="body",
         is_partial=lambda result: result.note is not None,
     ),
 )
@@ -198,6 +188,8 @@ async def batch_report_usagerecordgroups(
     write=Write(
         find_out="list-usagerecordgroups shows its status, CREATED once it was retried",
         reconcile=lookups.retried,
+        preview=previews.would_retry,
+        stake=previews.nobody_known,
         target="usageRecordGroupId",
     ),
 )
@@ -221,6 +213,8 @@ async def retry_usagerecordgroup(
     write=Write(
         find_out="list-usagerecordgroups shows its status, DELETED once it was deleted",
         reconcile=lookups.deleted,
+        preview=previews.would_delete,
+        stake=previews.nobody_known,
         target="usageRecordGroupId",
     ),
 )
@@ -236,28 +230,6 @@ async def delete_usagerecordgroup(
         at={"orgId": suger.org(orgId), "usageRecordGroupId": usageRecordGroupId},
         query={"creationDate": creationDate},
     )
-
-
-def _require_no_contradiction(
-    suger: Suger, body: ReportedUsage, org: str, entitlement_id: str
-) -> None:
-    """What the body repeats must be what the arguments say. Raises `InvalidRequest`."""
-    for field, name, repeated, meant in (
-        ("organizationID", "orgId", body.organizationID, org),
-        ("entitlementID", "entitlementId", body.entitlementID, entitlement_id),
-    ):
-        if repeated is not None and repeated != meant:
-            raise errors.InvalidRequest(
-                f"body.{field} is not the organisation or entitlement of {name}; nothing was sent.",
-                field=f"body.{field}",
-                next_step=f"Leave body.{field} out: {name} says it.",
-            )
-    if body.id is not None and suger.operation_given and body.id != suger.operation_id:
-        raise errors.InvalidRequest(
-            "body.id and operationId differ, and either would be the group's id; nothing was sent.",
-            field="body.id",
-            next_step="Give only one of them.",
-        )
 
 
 async def _reported_before(

@@ -82,7 +82,7 @@ async def batch_reported(suger: Suger, asked: Mapping[str, Any]) -> Verdict:
 
 
 async def retried(suger: Suger, asked: Mapping[str, Any]) -> Verdict:
-    group = await _named(suger, asked)
+    group = await named(suger, asked)
     if group is None:
         return _unseen(asked)
     if group.status == "REPORT_FAILED":
@@ -93,13 +93,13 @@ async def retried(suger: Suger, asked: Mapping[str, Any]) -> Verdict:
 
 
 async def deleted(suger: Suger, asked: Mapping[str, Any]) -> Verdict:
-    group = await _named(suger, asked)
+    group = await named(suger, asked)
     if group is None:
         return _unseen(asked)
     return Applied(group) if group.status == "DELETED" else NotApplied()
 
 
-async def _named(suger: Suger, asked: Mapping[str, Any]) -> UsageRecordGroup | None:
+async def named(suger: Suger, asked: Mapping[str, Any]) -> UsageRecordGroup | None:
     """The vendor has no lookup of one group, only its list of a period."""
     day = asked.get("creationDate")
     wanted = asked["usageRecordGroupId"].lower()

@@ -10,7 +10,9 @@ from billing_mcp.declarations import (
     CREATE,
     READ,
     Applied,
+    Effect,
     NotApplied,
+    Stake,
     Toolset,
     Undecided,
     Verdict,
@@ -28,6 +30,7 @@ from billing_mcp.params import (
 )
 from billing_mcp.results import Result, TokenPage, values
 from billing_mcp.sameness import holds
+from billing_mcp.tools import wording
 from billing_mcp.upstream import Togai
 from billing_mcp.wire import given
 
@@ -93,12 +96,17 @@ async def get_customer(togai: Togai, customerId: CustomerId) -> Customer:
     return await togai.fetch(Customer, at={"customer_id": customerId})
 
 
+async def customer_of(togai: Togai, customer_id: str) -> Customer:
+    """Raises `NotFound`."""
+    return await togai.fetch(
+        Customer, route="GET /customers/{customer_id}", at={"customer_id": customer_id}
+    )
+
+
 async def _created(togai: Togai, asked: Mapping[str, Any]) -> Verdict:
     """The caller chose the id, so whether it is there says it, unless somebody else had it."""
     try:
-        customer = await togai.fetch(
-            Customer, route="GET /customers/{customer_id}", at={"customer_id": asked["id"]}
-        )
+        customer = await customer_of(togai, asked["id"])
     except errors.NotFound:
         return NotApplied()
     if holds(values(customer), asked):
@@ -109,12 +117,37 @@ async def _created(togai: Togai, asked: Mapping[str, Any]) -> Verdict:
     )
 
 
+async def _would_create(togai: Togai, asked: Mapping[str, Any]) -> Effect:
+    try:
+        taken = await customer_of(togai, asked["id"])
+    except errors.NotFound:
+        # Its e-mail address and its own are personal, and no plan needs them.
+        return Effect(
+            f"Creates {wording.named('customer', asked['id'], asked['name'])}. Nothing can be "
+            "billed to it until it has an account.",
+            after={"id": asked["id"], "name": asked["name"], "status": "ACTIVE"},
+            undo="No tool of this server deletes a customer; in Togai it can be archived, and its "
+            "id stays taken.",
+        )
+    raise errors.Conflict(
+        f"There is a {wording.named('customer', taken.id, taken.name)} already.",
+        field="id",
+        next_step="Choose another id; get-customer shows the one there is.",
+    )
+
+
+async def _stake_of_new(_: Togai, asked: Mapping[str, Any]) -> Stake:
+    return Stake(frozenset({asked["id"]}), asked["id"])
+
+
 @toolset.tool(
     CREATE,
     "POST /customers",
     write=Write(
         find_out="get-customer shows whether the customer is there",
         reconcile=_created,
+        preview=_would_create,
+        stake=_stake_of_new,
         target="id",
     ),
 )
