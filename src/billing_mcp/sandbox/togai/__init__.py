@@ -3,9 +3,12 @@
 from billing_mcp.sandbox.call import Resource
 from billing_mcp.sandbox.jobs import Job
 from billing_mcp.sandbox.togai import (
+    account_schedules,
     accounts,
     add_ons,
+    bill_runs,
     billing,
+    composite_invoices,
     credits,  # noqa: A004 - named after the resource, as every file here
     custom_invoices,
     customers,
@@ -16,9 +19,14 @@ from billing_mcp.sandbox.togai import (
     feature_grants,
     features,
     invoice_changes,
+    invoice_groups,
     invoices,
+    jobs,
     licence_updates,
+    migrations,
+    miscellaneous_charges,
     named_licences,
+    payments,
     price_plan_currencies,
     price_plans,
     price_plans_v2,
@@ -26,12 +34,16 @@ from billing_mcp.sandbox.togai import (
     pricing_schedules,
     purchases,
     revenue_calculator,
+    schedule_rate_cards,
     usage_meters,
+    wallets,
 )
 
 RESOURCES: tuple[Resource, ...] = (
+    account_schedules.resource,
     accounts.resource,
     add_ons.resource,
+    bill_runs.resource,
     credits.resource,
     custom_invoices.resource,
     customers.resource,
@@ -41,9 +53,14 @@ RESOURCES: tuple[Resource, ...] = (
     events.resource,
     features.resource,
     invoice_changes.resource,
+    invoice_groups.resource,
     invoices.resource,
+    jobs.resource,
     licence_updates.resource,
+    migrations.resource,
+    miscellaneous_charges.resource,
     named_licences.resource,
+    payments.resource,
     price_plan_currencies.resource,
     price_plans.resource,
     price_plans_v2.resource,
@@ -51,7 +68,9 @@ RESOURCES: tuple[Resource, ...] = (
     pricing_schedules.resource,
     purchases.resource,
     revenue_calculator.resource,
+    schedule_rate_cards.resource,
     usage_meters.resource,
+    wallets.resource,
 )
 # In this order when several fall due at the same time: what ends makes room for what begins.
 JOBS: tuple[Job, ...] = (
@@ -59,4 +78,5 @@ JOBS: tuple[Job, ...] = (
     feature_grants.EXPIRE,
     billing.RUN,
     custom_invoices.ADVANCE,
+    composite_invoices.MERGE,
 )

@@ -40,6 +40,9 @@ class Listing:
     hidden: tuple[str, Collection[str]] | None = None
 
 
+_NO_TABLE = Listing(select="", unique="")
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page of rows and what the answer says about it."""
@@ -91,10 +94,24 @@ def page(call: Call, listing: Listing, fixed: Mapping[str, str] | None = None, *
     return Page(shown, token, size, descending)
 
 
-def page_of_list(call: Call, items: Sequence[T]) -> tuple[Sequence[T], str | None]:
-    """A page of what is no table's rows, in its own order, and the token of the next."""
-    listing = Listing(select="", unique="")
-    query, position = _asked(call, listing, ())
+def asked(call: Call) -> Mapping[str, str]:
+    """The query of a list's first page, which the token of a later page carries."""
+    return _asked(call, _NO_TABLE, call.query)[0]
+
+
+def page_of_list(
+    call: Call,
+    items: Sequence[T],
+    *extra: str,
+    default_size: int = 20,
+    maximum_size: int = 100,
+) -> tuple[Sequence[T], str | None]:
+    """A page of what is no table's rows, in its own order, and the token of the next.
+
+    `extra` are the query parameters that the handler reads itself.
+    """
+    listing = Listing(select="", unique="", default_size=default_size, maximum_size=maximum_size)
+    query, position = _asked(call, listing, extra)
     size = _size(query.get("pageSize"), listing)
     start = 0 if position is None else _start(position)
     token = _token(query, size, [start + size, ""]) if start + size < len(items) else None

@@ -113,7 +113,7 @@ def _cut(request: Call, schedule: Row, details: Mapping[str, Any], mode: str) ->
             raise Refusal(
                 400, "migrationMode: the plan does not allow updates of the ongoing cycle"
             )
-        if _pays_ahead(running.plan) or _pays_ahead(read_plan(details)):
+        if pays_ahead(running.plan) or pays_ahead(read_plan(details)):
             raise Refusal(
                 400, "migrationMode: fees in advance of the ongoing cycle are invoiced already"
             )
@@ -121,7 +121,8 @@ def _cut(request: Call, schedule: Row, details: Mapping[str, Any], mode: str) ->
     return max(clock.midnight(request.now.date()), start)
 
 
-def _pays_ahead(plan: Plan) -> bool:
+def pays_ahead(plan: Plan) -> bool:
+    """Whether a plan has a card that is invoiced before its cycle."""
     timings = {
         *(card.timing for card in plan.fixed_fees),
         *(card.timing for card in plan.licences),

@@ -1,6 +1,6 @@
 """What keeps the draft of a price plan from being published, part by part."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from billing_mcp.rating import pricing_rules as rated_rules
@@ -11,7 +11,7 @@ from billing_mcp.sandbox.togai import price_plan_rules, rate_cards
 from billing_mcp.sandbox.togai.columns import unpacked
 
 
-def found(request: Call, row: Row) -> list[dict[str, Any]]:
+def found(request: Call, row: Row | Mapping[str, Any]) -> list[dict[str, Any]]:
     """The errors of a version of a plan as the vendor lists them."""
     details = unpacked(row, "details")
     errors = [_error(row, row["id"], "PRICE_PLAN", message) for message in _of_plan(row, details)]
@@ -22,7 +22,7 @@ def found(request: Call, row: Row) -> list[dict[str, Any]]:
     return errors + _of_rules(row, details, broken=bool(errors))
 
 
-def refuse_any(request: Call, row: Row) -> None:
+def refuse_any(request: Call, row: Row | Mapping[str, Any]) -> None:
     """Refuse to publish a version that has errors."""
     errors = found(request, row)
     if errors:
@@ -34,7 +34,7 @@ def refuse_any(request: Call, row: Row) -> None:
         )
 
 
-def _of_plan(row: Row, details: dict[str, Any]) -> list[str]:
+def _of_plan(row: Row | Mapping[str, Any], details: dict[str, Any]) -> list[str]:
     messages = []
     if row["type"] == "BILLING" and "pricingCycleConfig" not in details:
         messages.append("pricingCycleConfig is required for a plan of type BILLING")
@@ -60,7 +60,9 @@ def _refusal(
     return None
 
 
-def _of_rules(row: Row, details: dict[str, Any], *, broken: bool) -> list[dict[str, Any]]:
+def _of_rules(
+    row: Row | Mapping[str, Any], details: dict[str, Any], *, broken: bool
+) -> list[dict[str, Any]]:
     """Rules that read what the plan has no card for. Where cards are broken, those come first."""
     if broken:
         return []
@@ -78,7 +80,9 @@ def _of_rules(row: Row, details: dict[str, Any], *, broken: bool) -> list[dict[s
     return errors
 
 
-def _error(row: Row, entity_id: str, entity_type: str, message: str) -> dict[str, Any]:
+def _error(
+    row: Row | Mapping[str, Any], entity_id: str, entity_type: str, message: str
+) -> dict[str, Any]:
     return {
         "referenceId": row["schedule_id"],
         "entityId": entity_id,
