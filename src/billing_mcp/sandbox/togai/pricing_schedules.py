@@ -185,8 +185,9 @@ def _plan_override(request: Call, row: Schedule) -> dict[str, Any]:
 
 def render(request: Call, row: Row) -> dict[str, Any]:
     plan = plan_versions.existing(request, row["price_plan_id"])
-    own = price_plan_rules.shown(effective_details(request.db, row))
-    shown = {**price_plans.details(plan), **own}
+    of_plan = price_plans.details(plan)
+    shown = price_plan_rules.shown(effective_details(request.db, row))
+    shown |= {name: of_plan[name] for name in ("activeCurrencies", "type")}
     info = present(name=plan["name"], description=plan["description"])
     wanted = request.query.get("include_price_plan_info") == "true"
     rules = "pricing_rules" if row["rules_override"] is None else "rules_override"
