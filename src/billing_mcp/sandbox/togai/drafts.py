@@ -22,7 +22,13 @@ from billing_mcp.rating.pricing_rules import Ruled, RuleLog
 from billing_mcp.sandbox import store
 from billing_mcp.sandbox.call import Call
 from billing_mcp.sandbox.store import Row
-from billing_mcp.sandbox.togai import credit_ledger, licence_history, rule_logs, usage_sums
+from billing_mcp.sandbox.togai import (
+    charge_lists,
+    credit_ledger,
+    licence_history,
+    rule_logs,
+    usage_sums,
+)
 from billing_mcp.sandbox.togai.columns import packed
 from billing_mcp.sandbox.togai.feature_grants import entry_id
 from billing_mcp.sandbox.togai.invoice_lines import usage_lines, wire
@@ -98,7 +104,7 @@ def compute(request: Call, invoice: Row, credits_: Sequence[CreditState]) -> Dra
         running,
         found.lines,
         use,
-        invoice_tree(found, use, plan_name),
+        invoice_tree(found, use, plan_name, charge_lists.lines(request, invoice, found.lines)),
         usage_lines(measured.usage, names),
         running.cycle.number + 1,
         found.refunds,

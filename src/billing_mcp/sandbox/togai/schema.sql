@@ -230,8 +230,8 @@ create index credit_transactions_by_credit on credit_transactions (credit_id);
 create table invoices (
     id text primary key,
     sequence_id text,
-    customer_id text not null references customers (id),
-    owner_id text not null references accounts (id),
+    customer_id text references customers (id),
+    owner_id text not null, -- an account's, or an invoice group's
     price_plan_id text,
     -- Of an invoice that is computed from a cycle, and when that one becomes final.
     schedule_id text,
