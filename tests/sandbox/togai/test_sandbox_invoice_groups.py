@@ -100,6 +100,21 @@ def test_an_account_is_in_one_group_at_a_time(ask: Asker) -> None:
     assert ask.done("GET", path)["accounts"] == ["main", "other"]
 
 
+def test_an_account_says_which_group_it_is_billed_in_when_it_is_asked_to(ask: Asker) -> None:
+    group = grouped(ask)
+    world.account(ask, "third")
+
+    shown = ask.done("GET", "/accounts/main", includeGroupDetails="true")
+
+    assert shown["invoiceGroupDetails"]["id"] == group["id"]
+    assert shown["invoiceGroupDetails"]["billingAddress"] == ADDRESS
+    assert "invoiceGroupDetails" not in ask.done("GET", "/accounts/main")
+    alone = ask.done("GET", "/accounts/third", includeGroupDetails="true")
+    assert "invoiceGroupDetails" not in alone
+    refused = ask.togai("PATCH", "/accounts/main", {"invoiceCurrency": "EUR"})
+    assert refused.message.endswith("the account has an invoice group")
+
+
 def test_a_group_without_accounts_is_deleted(ask: Asker) -> None:
     group = grouped(ask)
     path = f"/invoice_groups/{group['id']}"

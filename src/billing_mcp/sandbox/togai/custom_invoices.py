@@ -18,6 +18,7 @@ from billing_mcp.sandbox.store import Connection, Row
 from billing_mcp.sandbox.togai import (
     billing,
     credit_ledger,
+    group_rows,
     invoice_owners,
     invoices,
     usage_sums,
@@ -112,7 +113,7 @@ def _owner(request: Call, body: dict[str, Any]) -> Owner:
     kind = call.one_of(body, "ownerType", owners, default="ACCOUNT")
     owner_id = call.text(body, "accountId", minimum=1, maximum=50)
     if kind == "INVOICE_GROUP":
-        group = invoice_owners.group_row(request, owner_id)
+        group = group_rows.find(request, owner_id)
         if group is None or group["status"] != "ACTIVE":
             raise Refusal(400, f"accountId: there is no invoice group {owner_id}")
         return invoice_owners.of_group(request, group)
@@ -204,7 +205,7 @@ def finalise(request: Call, invoice_id: str, status: str | None = None) -> None:
     written = lines(unpacked(asked, "line_items"), currency)
     use = CreditUse()
     owner = invoice_owners.existing(request, row["owner_id"])
-    is_account = invoice_owners.group_row(request, owner.id) is None
+    is_account = group_rows.find(request, owner.id) is None
     if asked["apply_credits"] and is_account:
         start, end = clock.read(row["start_date"]), clock.read(row["end_date"])
         period = Cycle(0, start, end, start, end)

@@ -5,8 +5,8 @@ from typing import Any
 from billing_mcp.sandbox import call, store
 from billing_mcp.sandbox.call import Call, Refusal, Reply, Resource
 from billing_mcp.sandbox.store import Row
-from billing_mcp.sandbox.togai import contact, invoice_owners
-from billing_mcp.sandbox.togai.columns import packed, present, unpacked
+from billing_mcp.sandbox.togai import contact, group_rows
+from billing_mcp.sandbox.togai.columns import packed
 from billing_mcp.sandbox.togai.paging import Listing, page
 
 resource = Resource()
@@ -52,12 +52,12 @@ def create_invoice_group(request: Call) -> Reply:
     store.insert(request.db, "invoice_groups", columns)
     _join(request, group_id, columns["currency"], members)
     request.effect("invoice-group", group_id)
-    return Reply(render(request, invoice_owners.existing_group(request, group_id)))
+    return Reply(render(request, group_rows.existing(request, group_id)))
 
 
 @resource.route("GET", "/invoice_groups/{invoice_group_id}")
 def get_invoice_group(request: Call) -> Reply:
-    group = invoice_owners.existing_group(request, request.path["invoice_group_id"])
+    group = group_rows.existing(request, request.path["invoice_group_id"])
     found = page(request, _ACCOUNTS, {"group_id = ?": group["id"]})
     accounts = [row["account_id"] for row in found.rows]
     return Reply(render(request, group) | {"accounts": accounts, "nextToken": found.next_token})
@@ -65,21 +65,21 @@ def get_invoice_group(request: Call) -> Reply:
 
 @resource.route("POST", "/invoice_groups/{invoice_group_id}/add_accounts")
 def add_accounts(request: Call) -> Reply:
-    group = invoice_owners.existing_group(request, request.path["invoice_group_id"])
+    group = group_rows.existing(request, request.path["invoice_group_id"])
     members = _accounts(request, call.closed(request.body, ("accountIds",)))
     _join(request, group["id"], group["currency"], members)
     store.update(request.db, "invoice_groups", {"updated_at": request.stamp}, id=group["id"])
     request.effect("invoice-group-add", group["id"])
-    return Reply(render(request, invoice_owners.existing_group(request, group["id"])))
+    return Reply(render(request, group_rows.existing(request, group["id"])))
 
 
 @resource.route("POST", "/invoice_groups/{invoice_group_id}/remove_accounts")
 def remove_accounts(request: Call) -> Reply:
     """Documented: without its last account the group is deleted."""
-    group = invoice_owners.existing_group(request, request.path["invoice_group_id"])
+    group = group_rows.existing(request, request.path["invoice_group_id"])
     body = call.closed(request.body, ("accountIds",))
     for index, account_id in enumerate(_ids(body)):
-        own = invoice_owners.group_of(request, account_id)
+        own = group_rows.group_of(request, account_id)
         if own is None or own["id"] != group["id"]:
             at = f"accountIds[{index}]"
             raise Refusal(400, f"{at}: account {account_id} is not in invoice group {group['id']}")
@@ -117,7 +117,7 @@ def _join(request: Call, group_id: str, currency: str, members: list[Row]) -> No
                 f"accountIds: account {account['id']} is billed in {account['invoice_currency']},"
                 f" the group in {currency}",
             )
-        own = invoice_owners.group_of(request, account["id"])
+        own = group_rows.group_of(request, account["id"])
         if own is not None and own["id"] != group_id:
             raise Refusal(400, f"accountIds: account {account['id']} is in group {own['id']}")
         request.db.execute(
@@ -136,15 +136,8 @@ def _count(request: Call, group_id: str) -> int:
 
 
 def render(request: Call, row: Row) -> dict[str, Any]:
-    return present(
-        id=row["id"],
-        name=row["name"],
-        email=row["email"],
-        dailyInvoiceConsolidation=bool(row["consolidates"]),
-        netTermDays=row["net_term_days"],
-        invoiceCurrency=row["currency"],
-        billingAddress=unpacked(row, "address"),
-        accountsCount=_count(request, row["id"]),
-        createdAt=row["created_at"],
-        updatedAt=row["updated_at"],
-    )
+    return group_rows.details(row) | {
+        "accountsCount": _count(request, row["id"]),
+        "createdAt": row["created_at"],
+        "updatedAt": row["updated_at"],
+    }

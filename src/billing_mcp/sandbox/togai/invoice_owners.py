@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from billing_mcp.sandbox.call import Call, Refusal
+from billing_mcp.sandbox.call import Call
 from billing_mcp.sandbox.store import Row
-from billing_mcp.sandbox.togai import accounts, contact, customers
+from billing_mcp.sandbox.togai import accounts, contact, customers, group_rows
 from billing_mcp.sandbox.togai.columns import unpacked
 
 
@@ -22,7 +22,7 @@ class Owner:
 
 def existing(request: Call, owner_id: str) -> Owner:
     """The account of this id, or else the invoice group. Refuses with 404."""
-    group = group_row(request, owner_id)
+    group = group_rows.find(request, owner_id)
     return of_account(request, owner_id) if group is None else of_group(request, group)
 
 
@@ -73,28 +73,3 @@ def of_group(request: Call, group: Row) -> Owner:
     }
     customer_id = found[0]["customer_id"] if len(found) == 1 else None
     return Owner(group["id"], customer_id, group["currency"], group["net_term_days"] or 0, parties)
-
-
-def existing_group(request: Call, group_id: str) -> Row:
-    """The group's row, unless it has lost its last account. Refuses with 404."""
-    row = group_row(request, group_id)
-    if row is None or row["status"] != "ACTIVE":
-        raise Refusal(404, f"Invoice group {group_id} not found")
-    return row
-
-
-def group_row(request: Call, group_id: str) -> Row | None:
-    row: Row | None = request.db.execute(
-        "select * from invoice_groups where id = ?", (group_id,)
-    ).fetchone()
-    return row
-
-
-def group_of(request: Call, account_id: str) -> Row | None:
-    """The group that the account is billed in, if any."""
-    row: Row | None = request.db.execute(
-        "select g.* from invoice_group_accounts m join invoice_groups g on g.id = m.group_id"
-        " where m.account_id = ?",
-        (account_id,),
-    ).fetchone()
-    return row

@@ -13,7 +13,7 @@ from billing_mcp.sandbox.togai import (
     billing,
     credit_ledger,
     drafts,
-    invoice_owners,
+    group_rows,
     usage_sums,
     wallet_ledger,
 )
@@ -171,7 +171,7 @@ def _to_invoice(
 ) -> tuple[str, int]:
     """Never more than what the invoice is still owed (ours)."""
     account_id = purse.wallet.account["id"]
-    group = invoice_owners.group_of(request, account_id)
+    group = group_rows.group_of(request, account_id)
     owners = (account_id, group["id"] if group else account_id)
     invoice: Row | None = request.db.execute(
         "select * from invoices where id = ? and owner_id in (?, ?)", (invoice_id, *owners)
