@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import calls.price_plans
 from world import CYCLE, World
 
 FAILED_GROUP = "11111111-1111-4111-8111-111111111111"
@@ -32,7 +33,11 @@ def good_calls(world: World) -> dict[str, dict[str, Any]]:
     entries = f"/togai/accounts/harbor-main/features/{world.answers}/entries"
     entry_id = world.ask("GET", entries)["data"][0]["id"]
     of_the_ledger = {"get-operation": {"operationId": GRANTED}, "list-operations": {}}
-    return _togai(world, entry_id) | _looked_up(world) | _suger() | _run() | of_the_ledger
+    seeds = _togai(world, entry_id) | _looked_up(world) | _suger() | _run() | of_the_ledger
+    return {
+        **seeds,
+        **calls.price_plans.calls(world),
+    }
 
 
 def _report(world: World, group_id: str) -> None:

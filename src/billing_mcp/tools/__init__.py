@@ -62,7 +62,46 @@ TOOLSETS: dict[str, dict[str, tuple[str, ...]]] = {
         f"{TOGAI}.event_schemas": ("list-event-schemas", "get-event-schema"),
     },
     "togai-features": {f"{TOGAI}.features": ("list-features", "get-feature")},
-    "togai-price-plans": {f"{TOGAI}.price_plans": ("get-price-plan",)},
+    "togai-addons": {
+        f"{TOGAI}.add_ons": (
+            "list-addons",
+            "create-addon",
+            "get-addon",
+            "update-addon",
+            "delete-addon",
+        ),
+    },
+    "togai-price-plans": {
+        f"{TOGAI}.price_plans": ("get-price-plan",),
+        f"{TOGAI}.price_plans_v2": (
+            "list-price-plans-v2",
+            "get-price-plan-v2",
+            "list-price-plan-versions",
+            "list-price-plan-errors",
+            "create-price-plan-v2",
+            "update-price-plan-v2",
+        ),
+        f"{TOGAI}.price_plan_cards": (
+            "list-price-plan-rate-cards",
+            "edit-price-plan-rate-cards",
+        ),
+        f"{TOGAI}.pricing_rules": (
+            "list-price-plan-pricing-rules",
+            "set-price-plan-pricing-rules",
+            "list-pricing-rules-v1",
+        ),
+        f"{TOGAI}.price_plan_drafts": ("finalize-price-plan", "discard-price-plan"),
+        f"{TOGAI}.price_plan_changes": (
+            "update-price-plan",
+            "activate-price-plan",
+            "archive-price-plan",
+        ),
+        f"{TOGAI}.price_plan_currencies": (
+            "add-price-plan-currencies",
+            "remove-price-plan-currency",
+        ),
+    },
+    "togai-metrics": {f"{TOGAI}.revenue": ("calculate-revenue-v2", "calculate-revenue-v1")},
     "togai-invoices": {f"{TOGAI}.invoices": ("get-invoice",)},
 }
 
