@@ -33,6 +33,7 @@ from billing_mcp.sandbox.togai import (
     price_plans_v2,
     pricing_rules,
     pricing_schedules,
+    purchase_proposals,
     purchases,
     revenue_calculator,
     schedule_rate_cards,
@@ -68,6 +69,7 @@ RESOURCES: tuple[Resource, ...] = (
     price_plans_v2.resource,
     pricing_rules.resource,
     pricing_schedules.resource,
+    purchase_proposals.resource,
     purchases.resource,
     revenue_calculator.resource,
     schedule_rate_cards.resource,
@@ -78,6 +80,7 @@ RESOURCES: tuple[Resource, ...] = (
 JOBS: tuple[Job, ...] = (
     credits.EXPIRE,
     feature_grants.EXPIRE,
+    purchases.EXPIRE,
     billing.RUN,
     custom_invoices.ADVANCE,
     composite_invoices.MERGE,

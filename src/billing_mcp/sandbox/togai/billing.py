@@ -23,6 +23,7 @@ from billing_mcp.sandbox.togai import (
     drafts,
     event_usage,
     feature_grants,
+    purchase_grants,
     usage_sums,
     wallet_ledger,
 )
@@ -294,6 +295,7 @@ def pay(request: Call, invoice: Row) -> None:
     }
     store.update(request.db, "invoices", changes, id=invoice["id"])
     request.effect("invoice-paid", invoice["id"])
+    purchase_grants.release(request, invoice["id"])
     if invoice["schedule_id"] is not None:
         _release(request, invoice)
     for part in merged_into(request, invoice["id"]):

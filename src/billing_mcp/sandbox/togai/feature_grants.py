@@ -11,7 +11,7 @@ from billing_mcp.rating.exact_numbers import WIDE
 from billing_mcp.sandbox import clock, store
 from billing_mcp.sandbox.call import Call, Reply
 from billing_mcp.sandbox.jobs import Job
-from billing_mcp.sandbox.store import Connection
+from billing_mcp.sandbox.store import Connection, Row
 from billing_mcp.sandbox.togai.running import Running
 
 
@@ -72,9 +72,13 @@ def _entry(running: Running, feature_id: str, source: str, portion: str = "") ->
 
 
 def grant_purchase(
-    request: Call, purchase: dict[str, Any], card: dict[str, Any], number: int
+    request: Call,
+    purchase: Row,
+    card: dict[str, Any],
+    quantity: Decimal,
+    number: int,
 ) -> int:
-    """Give what one card of a purchased plan grants; answers the number of the next entry."""
+    """Give what one card of a purchased plan grants, so many times; the next entry's number."""
     start = clock.read(purchase["effective_from"])
     for config in card["featureConfigs"]:
         end = clock.after(start, config["effectiveUntil"])
@@ -88,7 +92,7 @@ def grant_purchase(
             "effective_from": clock.written(clock.after(start, config.get("effectiveFrom", "P0D"))),
             "effective_until": clock.written(end),
         }
-        limit, quantity = Decimal(config["featureCreditLimit"]), Decimal(purchase["quantity"])
+        limit = Decimal(config["featureCreditLimit"])
         _insert(request, entry, WIDE.multiply(limit, quantity))
         number += 1
     return number

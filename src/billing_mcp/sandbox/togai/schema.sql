@@ -145,19 +145,6 @@ create table stale_accounts (
     account_id text primary key
 ) strict, without rowid;
 
-create table purchases (
-    id text primary key,
-    account_id text not null references accounts (id),
-    price_plan_id text not null references price_plans (id),
-    price_plan_version integer not null,
-    quantity integer not null,
-    idempotency_key text unique,
-    effective_from text not null,
-    effective_until text,
-    created_at text not null
-) strict;
-create index purchases_by_account on purchases (account_id);
-
 create table feature_entries (
     number integer primary key,
     id text not null,
