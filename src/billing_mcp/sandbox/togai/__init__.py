@@ -3,12 +3,17 @@
 from billing_mcp.sandbox.call import Resource
 from billing_mcp.sandbox.jobs import Job
 from billing_mcp.sandbox.togai import (
+    access_tokens,
     account_schedules,
     accounts,
     add_ons,
+    alert_templates,
+    alerts,
+    aliases,
     bill_runs,
     billing,
     composite_invoices,
+    contacts,
     credits,  # noqa: A004 - named after the resource, as every file here
     custom_invoices,
     customers,
@@ -18,6 +23,8 @@ from billing_mcp.sandbox.togai import (
     events,
     feature_grants,
     features,
+    files,
+    incidents,
     invoice_changes,
     invoice_groups,
     invoices,
@@ -35,17 +42,24 @@ from billing_mcp.sandbox.togai import (
     pricing_schedules,
     purchase_proposals,
     purchases,
+    reports,
     revenue_calculator,
     schedule_rate_cards,
+    settings,
     usage_meters,
     wallets,
 )
 
 RESOURCES: tuple[Resource, ...] = (
+    access_tokens.resource,
     account_schedules.resource,
     accounts.resource,
     add_ons.resource,
+    alert_templates.resource,
+    alerts.resource,
+    aliases.resource,
     bill_runs.resource,
+    contacts.resource,
     credits.resource,
     custom_invoices.resource,
     customers.resource,
@@ -54,6 +68,8 @@ RESOURCES: tuple[Resource, ...] = (
     event_schemas.resource,
     events.resource,
     features.resource,
+    files.resource,
+    incidents.resource,
     invoice_changes.resource,
     invoice_groups.resource,
     invoices.resource,
@@ -71,8 +87,10 @@ RESOURCES: tuple[Resource, ...] = (
     pricing_schedules.resource,
     purchase_proposals.resource,
     purchases.resource,
+    reports.resource,
     revenue_calculator.resource,
     schedule_rate_cards.resource,
+    settings.resource,
     usage_meters.resource,
     wallets.resource,
 )
@@ -84,4 +102,6 @@ JOBS: tuple[Job, ...] = (
     billing.RUN,
     custom_invoices.ADVANCE,
     composite_invoices.MERGE,
+    reports.WRITE,
+    incidents.CHECK,
 )
