@@ -3,16 +3,17 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from billing_mcp.sandbox import clock, store, suger, togai
-from billing_mcp.sandbox.call import ABSENT, Call, Refusal, Reply, SandboxSettings
+from billing_mcp.sandbox.call import ABSENT, Call, Caller, Refusal, Reply, SandboxSettings
 from billing_mcp.sandbox.jobs import Job
 from billing_mcp.sandbox.routes import RouteTable, Segments, split, vendor_operations
 
 # What falls due on the way is really done, so that a step of centuries would take as long.
 _LONGEST_STEP_MONTHS = 120
 
+NOBODY: Final = Caller()
 JOBS: tuple[Job, ...] = (*togai.JOBS, *suger.JOBS)
 
 # Living through the demo company takes half a second, copying it a few milliseconds; a process
@@ -52,17 +53,24 @@ class Backend:
         path: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
         body: Any = ABSENT,
+        caller: Caller = NOBODY,
     ) -> Iterator[Call]:
         """A call whose writes are kept if the block ends well, and dropped if it raises."""
         with store.transaction(self.db):
-            yield Call(self.db, self.now(), self.settings, path or {}, query or {}, body)
+            yield Call(self.db, self.now(), self.settings, path or {}, query or {}, body, caller)
 
     def answer(
-        self, vendor: str, method: str, segments: Segments, query: Mapping[str, str], body: Any
+        self,
+        vendor: str,
+        method: str,
+        segments: Segments,
+        query: Mapping[str, str],
+        body: Any,
+        caller: Caller = NOBODY,
     ) -> Reply:
         """Run one operation in its transaction. Raises `Refusal`, then nothing is kept."""
         handler, parameters = self.tables[vendor].find(method, segments)
-        with self.transaction(parameters, query, body) as call:
+        with self.transaction(parameters, query, body, caller) as call:
             return handler(call)
 
     def request(self, method: str, target: str, body: Any = ABSENT, **query: str) -> Any:

@@ -14,6 +14,7 @@ from billing_mcp.sandbox.call import Call, Refusal
 from billing_mcp.sandbox.store import Row
 from billing_mcp.sandbox.togai import (
     entitlements,
+    event_enrichments,
     event_schemas,
     event_usage,
     named_licences,
@@ -33,6 +34,7 @@ BAD_UNITS: Final = "INGESTION_FAILED_UNITS_INVALID"
 TOO_LATE: Final = "INGESTION_FAILED_PAST_GRACE_PERIOD"
 NO_CREDITS: Final = "INGESTION_FAILED_INSUFFICIENT_CREDITS"
 BAD_LICENCE: Final = "INGESTION_FAILED_INVALID_NAMED_LICENSE_EVENT"
+NOT_ENRICHED: Final = "INGESTION_FAILED_ENRICHMENT_FAILED"
 NO_METERS: Final = "INGESTION_COMPLETED_NO_MATCHING_METERS"
 
 _LONGEST_DESCRIPTION = 250
@@ -148,7 +150,7 @@ def _process(lookups: Lookups, intake: Intake, *, entitled: bool) -> None:
         ended = max(plan.grace_ends for plan in plans)
         raise Rejected(TOO_LATE, f"The cycle's grace period ended at {clock.written(ended)}")
     try:
-        results = readings(lookups, intake.event)
+        results = readings(lookups, _enriched(lookups, intake, schema, account))
     except LogicError as error:
         raise Rejected(FAILED, f"A usage meter cannot be computed: {error}") from error
     _use_credits(lookups, intake, account, entitled=entitled)
@@ -231,6 +233,18 @@ def _check_attributes(event: Mapping[str, Any], schema: Schema) -> None:
         if name in seen:
             raise Rejected(BAD_UNITS, f"{name} is there twice")
         seen.add(name)
+
+
+def _enriched(lookups: Lookups, intake: Intake, schema: Schema, account: Row) -> Mapping[str, Any]:
+    """The event with what its schema adds; as sent it stays in the list."""
+    if schema.enrichments is None:
+        return intake.event
+    try:
+        found = event_enrichments.enrich(lookups.request, schema.enrichments, intake.event, account)
+    except event_enrichments.NotEnriched as error:
+        raise Rejected(NOT_ENRICHED, str(error)) from error
+    intake.pipeline["enrichments"] = found.shown()
+    return found.added_to(intake.event)
 
 
 def _use_credits(lookups: Lookups, intake: Intake, account: Row, *, entitled: bool) -> None:

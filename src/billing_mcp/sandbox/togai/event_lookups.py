@@ -8,6 +8,7 @@ used) is never kept here.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from billing_mcp.sandbox import clock
 from billing_mcp.sandbox.call import Call
@@ -28,6 +29,7 @@ class Schema:
     version: int
     id_template: str | None
     units: Mapping[str, str | None]  # the default unit of each attribute
+    enrichments: Mapping[str, Any] | None = None
 
 
 @dataclass(slots=True)
@@ -111,4 +113,5 @@ class Lookups:
 
 def _read(row: Row) -> Schema:
     units = {entry["name"]: entry.get("defaultUnit") for entry in unpacked(row, "attributes")}
-    return Schema(row["version"], row["event_id_template"], units)
+    enrichments = unpacked(row, "enrichments")
+    return Schema(row["version"], row["event_id_template"], units, enrichments)

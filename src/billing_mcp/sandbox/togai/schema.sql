@@ -8,7 +8,6 @@ create table customers (
     name text not null,
     primary_email text not null,
     address text not null,
-    settings text not null,
     status text not null check (status in ('ACTIVE', 'ARCHIVED')),
     created_at text not null,
     updated_at text not null
@@ -25,7 +24,6 @@ create table accounts (
     address text,
     primary_email text,
     billing_information text,
-    settings text not null,
     metadata text not null,
     tags text not null,
     status text not null check (status in ('ACTIVE', 'DRAFT', 'ARCHIVED')),
@@ -55,6 +53,7 @@ create table event_schemas (
     attributes text not null,
     dimensions text not null,
     filter_fields text not null,
+    enrichments text,
     event_id_template text,
     created_at text not null,
     updated_at text not null,
