@@ -95,7 +95,10 @@ def _first_generation(world: World) -> dict[str, dict[str, Any]]:
             "pricePlanId": plan_id,
             "pricingScheduleId": shown["pricingSchedule"][0]["id"],
         },
-        "update-price-plan": {"pricePlanId": plan_id, "description": "Changed"},
+        "update-price-plan": {
+            "pricePlanId": plan_id,
+            "pricePlanDetails": {"supportedCurrencies": ["USD"], "fixedFeeRateCards": [FEE]},
+        },
         "activate-price-plan": {
             "pricePlanId": drafted_v1(world, "Waiting", "USD"),
             "currencies": ["USD"],

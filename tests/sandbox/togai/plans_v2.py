@@ -94,3 +94,9 @@ def errors(ask: Asker, plan_id: str) -> list[tuple[str, str]]:
 def cards(ask: Asker, plan_id: str) -> list[Any]:
     found: list[Any] = ask.done("GET", f"/v2/price_plans/{plan_id}/rate_cards")["data"]
     return found
+
+
+def versions(ask: Asker, plan_id: str) -> list[tuple[int, str]]:
+    """Number and status of each version, the latest first."""
+    rows = ask.done("GET", f"/v2/price_plans/{plan_id}/versions")["data"]
+    return [(row["version"], row["status"]) for row in rows]

@@ -7,6 +7,7 @@ import pytest
 
 from sandbox.asking import Asker
 from sandbox.togai.billed import fee, send
+from sandbox.togai.calculated import TIERS, asked, custom, revenue
 from sandbox.togai.test_sandbox_price_plans import CREDIT_GRANT
 from sandbox.togai.world import (
     CYCLE,
@@ -22,49 +23,6 @@ from sandbox.togai.world import (
     plan,
     schema,
 )
-
-TIERS = {
-    "ratePlan": {
-        "pricingModel": "TIERED",
-        "slabs": [
-            {"order": 1, "startAfter": 0, "priceType": "PER_UNIT"},
-            {
-                "order": 2,
-                "startAfter": 100,
-                "priceType": "PACKAGE",
-                "slabConfig": {"packageSize": "10"},
-            },
-        ],
-    },
-    "rateValues": [
-        {
-            "currency": "USD",
-            "slabRates": [
-                {"order": 1, "rate": 2, "slabRateConfig": {"maximumRate": "150"}},
-                {"order": 2, "rate": 15},
-            ],
-        }
-    ],
-}
-
-
-def asked(**parts: Any) -> dict[str, Any]:
-    """A request about nothing used, in dollars."""
-    return {
-        "currencyConfig": {"mode": "CUSTOM", "currency": "USD"},
-        "usageConfig": {"mode": "CUSTOM"},
-        "licenseEntriesConfig": {"mode": "CUSTOM"},
-        **parts,
-    }
-
-
-def custom(**details: Any) -> dict[str, Any]:
-    shown = {"supportedCurrencies": ["USD"], "pricingCycleConfig": CYCLE} | details
-    return {"mode": "CUSTOM", "pricePlanDetails": shown}
-
-
-def revenue(ask: Asker, generation: str = "", **parts: Any) -> Any:
-    return ask.done("POST", f"{generation}/revenue_calculator", asked(**parts))
 
 
 def test_usage_is_rated_slab_by_slab_with_what_was_not_reached(ask: Asker) -> None:

@@ -59,7 +59,8 @@ EFFECTS = {
     "force. Accounts that have the plan stay with the version they have.",
     "discard-price-plan": "Drops the draft (version 1) of price plan {pricePlanId} "
     '("Abandoned") with all that is in it; the plan never was in force and goes with it.',
-    "update-price-plan": 'Changes description of the draft price plan {pricePlanId} ("Older").',
+    "update-price-plan": "Changes supportedCurrencies and fixedFeeRateCards of the draft price "
+    'plan {pricePlanId} ("Older").',
     "activate-price-plan": 'Activates the price plan {pricePlanId} ("Waiting") in USD: accounts '
     "of this currency can be associated with it.",
     "archive-price-plan": 'Archives the price plan {pricePlanId} ("Outdated"), now DRAFT, for '
