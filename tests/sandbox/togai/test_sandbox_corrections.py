@@ -339,9 +339,13 @@ def test_in_the_background_all_that_match_are_corrected_by_a_job(ask: Asker) -> 
     for number in range(31):
         ingest(ask, f"e{number}")
 
-    assert correct(ask, **{"async": "true"}).body == {"data": []}
+    shown = correct(ask, **{"async": "true"}).body["data"]
 
     (job,) = ask.done("GET", "/jobs")["data"]
+    assert {(row["status"], row["reason"]) for row in shown} == {
+        ("REVERTED", f"Corrected by job {job['id']}")
+    }
+    assert len(shown) == 31
     found = ask.done("GET", f"/jobs/{job['id']}")
     assert (found["type"], found["status"]) == ("EVENT_CORRECTIONS", "COMPLETED")
     assert (found["totalJobEntries"], found["completedJobEntries"]) == (31, 31)
@@ -356,8 +360,11 @@ def test_a_correction_that_waits_for_its_confirmation_changes_nothing_until_then
     ingest(ask, "e1")
     ingest(ask, "e2")
 
-    assert correct(ask, require_confirmation="true").body == {"data": []}
+    shown = correct(ask, require_confirmation="true").body["data"]
     (job,) = ask.done("GET", "/jobs")["data"]
+    assert {(row["status"], row["reason"]) for row in shown} == {
+        ("FAILED", f"Not corrected yet: job {job['id']} waits to be confirmed")
+    }
     assert (job["status"], owed(ask)) == ("WAITING_FOR_CONFIRMATION", Decimal("2.5"))
 
     assert outcomes(correct(ask, event_id="e1")) == [("e1", "REVERTED")]
@@ -369,3 +376,22 @@ def test_a_correction_that_waits_for_its_confirmation_changes_nothing_until_then
         {"message": "The event is REVERTED by now"},
         {"status": "REVERTED"},
     ]
+
+
+def test_what_a_job_cannot_correct_stays_and_says_why(ask: Asker) -> None:
+    billed(ask)
+    ingest(ask, "e1")
+
+    (row,) = correct(
+        ask,
+        "REDO_EVENT",
+        world.event("e1", schemaName="none"),
+        **{
+            "event_id": "e1",
+            "async": "true",
+        },
+    ).body["data"]
+
+    assert row["status"] == "FAILED"
+    assert "INGESTION_FAILED_SCHEMA_NOT_DEFINED" in row["reason"]
+    assert owed(ask) == Decimal("1.25")

@@ -14,6 +14,8 @@ resource = Resource()
 _ACTIONS = ("UNDO", "REDO", "REDO_EVENT")
 _COUNTED = "INGESTION_COMPLETED"
 _MOST_AT_ONCE = 30
+# The vendor's bound on an answer.
+_MOST_SHOWN = 50
 # Of the older operation.
 _MOST_UNDONE_AT_ONCE = 5
 
@@ -38,7 +40,6 @@ class NotCorrected(Exception):
 
 @resource.route("POST", "/events/correction")
 def correct_events(request: Call) -> Reply:
-    """In the background, the job is found among the jobs: the answer has no room for its id."""
     background, confirm = (
         call.one_of(request.query, name, ("true", "false"), default="false") == "true"
         for name in ("async", "require_confirmation")
@@ -67,8 +68,10 @@ def correct_events(request: Call) -> Reply:
         task = {"action": action, "replacement": replacement}
         entities = [row["reference_id"] for row in rows]
         said = {"action": action, "account_id": query["account_id"]}
-        jobs.start(request, "EVENT_CORRECTIONS", task, entities, metadata=said, confirm=confirm)
-        return Reply({"data": []})
+        job_id = jobs.start(
+            request, "EVENT_CORRECTIONS", task, entities, metadata=said, confirm=confirm
+        )
+        return Reply({"data": [_of_job(request, row, job_id) for row in rows[:_MOST_SHOWN]]})
     return Reply({"data": [_corrected(request, row, action, replacement) for row in rows]})
 
 
@@ -84,6 +87,23 @@ def _correct_one(request: Call, task: dict[str, Any], reference_id: str) -> Mapp
     if outcome["status"] == "FAILED":
         raise Refusal(400, outcome["reason"])
     return {"status": outcome["status"]}
+
+
+def _of_job(request: Call, row: Row, job_id: str) -> dict[str, Any]:
+    """What a job has done with one event so far.
+
+    Ours: nothing yet is FAILED, as the vendor has no other word, and the reason names the job.
+    """
+    entry = request.db.execute(
+        "select * from job_entries where job_id = ? and entity_id = ?",
+        (job_id, row["reference_id"]),
+    ).fetchone()
+    said = unpacked(entry, "metadata")
+    if entry["status"] == "PENDING":
+        return _outcome(row, "FAILED", f"Not corrected yet: job {job_id} waits to be confirmed")
+    if entry["status"] == "FAILED":
+        return _outcome(row, "FAILED", f"Job {job_id}: {said['message']}")
+    return _outcome(_event(request, row["number"]), said["status"], f"Corrected by job {job_id}")
 
 
 @resource.route("DELETE", "/events")
