@@ -101,7 +101,20 @@ TOOLSETS: dict[str, dict[str, tuple[str, ...]]] = {
             "remove-price-plan-currency",
         ),
     },
-    "togai-metrics": {f"{TOGAI}.revenue": ("calculate-revenue-v2", "calculate-revenue-v1")},
+    "togai-metrics": {
+        f"{TOGAI}.metrics": ("query-metrics",),
+        f"{TOGAI}.revenue": ("calculate-revenue-v2", "calculate-revenue-v1"),
+    },
+    "togai-alerts": {
+        f"{TOGAI}.alerts": (
+            "list-alert-templates",
+            "get-alert-template",
+            "list-alerts",
+            "create-alert",
+            "update-alert",
+        ),
+        f"{TOGAI}.incidents": ("list-incidents", "get-incident", "update-incident-status"),
+    },
     "togai-invoices": {f"{TOGAI}.invoices": ("get-invoice",)},
 }
 
