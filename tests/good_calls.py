@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import calls.alerts
+import calls.payments
 import calls.price_plans
 from world import CYCLE, World
 
@@ -36,6 +38,8 @@ def good_calls(world: World) -> dict[str, dict[str, Any]]:
     seeds = _togai(world, entry_id) | _looked_up(world) | _suger() | _run() | of_the_ledger
     return {
         **seeds,
+        **calls.alerts.calls(world),
+        **calls.payments.calls(world),
         **calls.price_plans.calls(world),
     }
 
