@@ -5,7 +5,6 @@ covered the day it is published. Price-plan details are published in short form;
 is the one that calls are checked by.
 """
 
-from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -28,6 +27,7 @@ from wrong_calls import (
     name_of,
     sample,
     settled,
+    whole_schema,
     wrong_calls,
     wrong_fields,
 )
@@ -72,18 +72,6 @@ async def test_every_wrong_part_of_a_price_plan_is_named_and_explained_and_nothi
     vendor.answers = [Says({"id": "pp.1", "name": "Plan"})]
     good = {"name": "Plan", **sample("", schema)}
     facts(await client.call_tool("create-price-plan", good))
-
-
-def whole_schema(schema: Any, definitions: dict[str, Any] | None = None) -> Any:
-    """A schema with each definition in the places where it is used."""
-    if isinstance(schema, list):
-        return [whole_schema(item, definitions) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    definitions = definitions or schema.get("$defs", {})
-    if "$ref" in schema:
-        return whole_schema(definitions[schema["$ref"].rsplit("/", 1)[-1]], definitions)
-    return {name: whole_schema(item, definitions) for name, item in schema.items()}
 
 
 async def refused(client: Client, tool: str, calls: list[Wrong]) -> None:

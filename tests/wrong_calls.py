@@ -7,12 +7,12 @@ from typing import Any
 
 from billing_mcp.catalog import shipped_schemas
 
-SCHEMAS = shipped_schemas()
 TEXT = "1234"  # long enough for a name, and a number where a number is published as text
 PLAN = {
     "supportedCurrencies": ["USD"],
     "pricingCycleConfig": {"interval": "MONTHLY", "gracePeriod": 3},
 }
+SLAB_RATES = [{"order": 1, "rate": "0.05"}]
 SAMPLES = {
     "primaryEmail": "billing@acme.example",
     "invoiceCurrency": "USD",
@@ -21,6 +21,38 @@ SAMPLES = {
     "partner": "AWS",
     "currency": "USD",
     "supportedCurrencies": ["USD"],
+    "currencies": ["USD"],
+    "operations": [
+        {
+            "actionType": "CREATE",
+            "rateCardName": TEXT,
+            "rateCard": {
+                "billableId": "fee",
+                "type": "FIXED_FEE",
+                "invoiceTiming": "IN_ARREARS",
+                "rateCardDetails": {
+                    "fixedFeeRateCard": {
+                        "id": "fee",
+                        "enableProration": False,
+                        "rateValues": [{"currency": "USD", "rate": "49"}],
+                    }
+                },
+            },
+        }
+    ],
+    # Published in short form, as cards are.
+    "usageRates": [{"usageMeterId": "um.1", "slabRates": SLAB_RATES}],
+    "fixedFeeRates": [{"id": "fee", "rate": "49"}],
+    "licenseRates": [{"id": "seats", "slabRates": SLAB_RATES}],
+    "billingEntitlementRates": [{"id": "feat.1", "slabRates": SLAB_RATES}],
+    "entitlementOverageRates": [{"id": "feat.1", "slabRates": SLAB_RATES}],
+    "creditGrantRates": [
+        {
+            "id": "bonus",
+            "creditAmount": "100",
+            "slabDetails": [{"startAfter": "0", "priceType": "FLAT", "rate": "90"}],
+        }
+    ],
     "startAfter": "0",
     "dayOffset": "1",
     "monthOffset": "1",
@@ -44,6 +76,24 @@ class Wrong:
     field: str
     arguments: dict[str, Any]
     says: str
+
+
+def whole_schema(schema: Any, definitions: dict[str, Any] | None = None) -> Any:
+    """A schema with each definition in the places where it is used."""
+    if isinstance(schema, list):
+        return [whole_schema(item, definitions) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    definitions = definitions or schema.get("$defs", {})
+    if "$ref" in schema:
+        return whole_schema(definitions[schema["$ref"].rsplit("/", 1)[-1]], definitions)
+    return {name: whole_schema(item, definitions) for name, item in schema.items()}
+
+
+SCHEMAS = {
+    name: tool | {"inputSchema": whole_schema(tool["inputSchema"])}
+    for name, tool in shipped_schemas().items()
+}
 
 
 def sample(name: str, schema: dict[str, Any]) -> Any:

@@ -47,7 +47,7 @@ def _logic(text: str) -> str:
     return text
 
 
-Logic = Annotated[str, AfterValidator(_logic), Field(min_length=1, max_length=4000)]
+Logic = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_logic)]
 
 
 class RuleAction(Body):
