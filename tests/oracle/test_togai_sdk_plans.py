@@ -256,3 +256,33 @@ def test_calculators_refuse_what_they_cannot_rate(togai: Togai) -> None:
 
     for operation in (togai.experiments.calculate_revenue, togai.experiments.calculate_revenue_v2):
         assert refused(404, operation, request) == "Price plan pp.0.0 not found"
+
+
+def test_refusals_about_plans_of_the_first_generation_carry_the_vendors_error_body(
+    togai: Togai,
+) -> None:
+    made = togai.plan()
+    wanted = sdk.ActivatePricePlanRequest(currencies=["EUR"])
+
+    assert refused(400, togai.plan).endswith("is called Plan BILLING already")
+    assert refused(400, togai.plans.get_price_plans, None, 101).startswith("pageSize must")
+    assert refused(404, togai.plans.get_price_plan, made.id, 7).endswith("has no version 7")
+    assert refused(400, togai.plans.activate_price_plan, made.id, wanted) == (
+        "currencies: the plan has no rates in EUR"
+    )
+    assert refused(404, togai.plans.archive_price_plan, "pp.0.0") == "Price plan pp.0.0 not found"
+
+
+def test_refusals_about_add_ons_carry_the_vendors_error_body(togai: Togai) -> None:
+    request = sdk.CreateAddOnRequest(name="Seats", type="LICENSE")
+    made = togai.add_ons.create_add_on(request)
+    change = sdk.UpdateAddOnRequest(name="Places")
+
+    taken = f"name: add-on {made.id} is called Seats already"
+    assert refused(400, togai.add_ons.create_add_on, request) == taken
+    assert refused(400, togai.add_ons.get_add_ons, None, None, 101).startswith("pageSize must")
+    for operation in (togai.add_ons.get_add_on, togai.add_ons.delete_add_on):
+        assert refused(404, operation, "addon.0") == "Add-on addon.0 not found"
+    assert refused(404, togai.add_ons.update_add_on, "addon.0", change) == (
+        "Add-on addon.0 not found"
+    )
