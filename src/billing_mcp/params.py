@@ -37,6 +37,10 @@ FOUND_BY = {
     "alertId": "list-alerts",
     "incidentId": "list-incidents",
     "billableMetricId": "list-billable-metrics",
+    "creditId": "list-credits",
+    "invoiceGroupId": "list-invoice-groups",
+    "invoiceId": "list-invoices",
+    "paymentId": "list-payments",
     "usageRecordGroupId": "list-usagerecordgroups",
     "entitlementId": "list-usagerecordgroups",
 }

@@ -150,8 +150,8 @@ def test_lines_of_an_invoice_name_what_they_are_about() -> None:
 
 def test_charges_beside_the_plan_come_after_credits_and_are_cut_once() -> None:
     charged = rated(PLAN)
-    levy = {"name": "Levy", "value": '{"*": [{"var": "addon.fee"}, 0.3333]}'}
-    wishes = [levy, {"name": "Visits", "rate": Decimal("0.125"), "quantity": 3}]
+    levy: Json = {"name": "Levy", "value": '{"*": [{"var": "addon.fee"}, 0.3333]}'}
+    wishes: list[Json] = [levy, {"name": "Visits", "rate": Decimal("0.125"), "quantity": 3}]
     beside = charge_lines([read_charge(wish) for wish in wishes], charged.lines, "USD")
 
     tree = summed(invoice_tree(charged, CreditUse(), "Starter", beside))

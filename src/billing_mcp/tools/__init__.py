@@ -100,6 +100,7 @@ TOOLSETS: dict[str, dict[str, tuple[str, ...]]] = {
             "add-price-plan-currencies",
             "remove-price-plan-currency",
         ),
+        f"{TOGAI}.migrations": ("migrate-price-plan-v1", "migrate-price-plan-v2"),
     },
     "togai-metrics": {
         f"{TOGAI}.metrics": ("query-metrics",),
@@ -115,7 +116,89 @@ TOOLSETS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         f"{TOGAI}.incidents": ("list-incidents", "get-incident", "update-incident-status"),
     },
-    "togai-invoices": {f"{TOGAI}.invoices": ("get-invoice",)},
+    "togai-pricing-schedules": {
+        f"{TOGAI}.account_schedules": (
+            "list-account-schedules",
+            "edit-account-schedules",
+            "finalize-account-schedules",
+            "discard-account-schedules",
+        ),
+        f"{TOGAI}.schedule_cards": (
+            "list-schedule-rate-cards",
+            "edit-schedule-rate-cards",
+            "list-schedule-pricing-rules",
+            "set-schedule-pricing-rules",
+            "list-schedule-errors",
+        ),
+        f"{TOGAI}.pricing_schedules": (
+            "list-pricing-schedules-v1",
+            "edit-schedules-v1",
+            "set-account-price-plan-v1",
+        ),
+    },
+    "togai-purchases": {
+        f"{TOGAI}.purchases": ("list-account-purchases", "get-purchase", "create-purchase"),
+        f"{TOGAI}.proposals": (
+            "list-account-proposals",
+            "get-proposal",
+            "create-proposal",
+            "update-proposal-status",
+        ),
+    },
+    "togai-jobs": {
+        f"{TOGAI}.jobs": (
+            "list-jobs",
+            "get-job",
+            "list-job-entries",
+            "confirm-job",
+            "reject-job",
+        ),
+        f"{TOGAI}.migrations": (
+            "list-migrations",
+            "get-migration-status",
+            "migrate-price-plan-accounts",
+        ),
+    },
+    "togai-licenses": {
+        f"{TOGAI}.licences": (
+            "list-license-updates",
+            "add-license-update",
+            "update-license-update",
+            "list-named-license-updates",
+        ),
+    },
+    "togai-invoices": {
+        f"{TOGAI}.invoices": ("get-invoice",),
+        f"{TOGAI}.invoice_rule_logs": ("list-pricing-rule-logs",),
+        f"{TOGAI}.custom_invoices": ("create-custom-invoice", "delete-custom-invoice"),
+        f"{TOGAI}.invoice_changes": ("update-invoice",),
+        f"{TOGAI}.invoice_charges": ("set-invoice-charges", "set-upcoming-charges"),
+        f"{TOGAI}.bill_runs": ("list-bill-run-invoices", "create-bill-run"),
+    },
+    "togai-invoice-groups": {
+        f"{TOGAI}.invoice_groups": (
+            "list-invoice-groups",
+            "get-invoice-group",
+            "create-invoice-group",
+            "add-invoice-group-accounts",
+            "remove-invoice-group-accounts",
+        ),
+    },
+    "togai-payments": {
+        f"{TOGAI}.payments": ("list-payments", "get-payment", "create-payments"),
+        f"{TOGAI}.payment_status": ("update-invoice-payment-status",),
+    },
+    "togai-wallet": {
+        f"{TOGAI}.wallets": (
+            "get-wallet-balance",
+            "list-wallet-entries",
+            "update-wallet",
+            "top-up-wallet",
+        ),
+    },
+    "togai-credits": {
+        f"{TOGAI}.single_credits": ("get-credit", "get-credit-balance", "void-credit"),
+    },
 }
 
 CORE = ("togai-billing", "togai-entitlements", "suger-metering")

@@ -31,8 +31,7 @@ def create_bill_run(request: Call) -> Reply:
     confirm = call.one_of(request.query, "require_confirmation", ("true", "false"), default="false")
     rows = request.db.execute(f"{_ELIGIBLE} order by end_date, id").fetchall()
     eligible = [row["id"] for row in rows]
-    job_id = jobs.start(request, "BILL_RUN", {}, eligible, metadata={}, confirm=confirm == "true")
-    request.effect("bill-run", job_id)
+    jobs.start(request, "BILL_RUN", {}, eligible, metadata={}, confirm=confirm == "true")
     return Reply({"success": True})
 
 

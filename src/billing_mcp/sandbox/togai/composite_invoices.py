@@ -86,12 +86,21 @@ def _compose(request: Call, group_id: str, parts: Sequence[Row]) -> None:
 
 def _total_of(part: Row) -> dict[str, Any]:
     """The total of an invoice as a line of the one it is merged into, named after its account."""
-    (line,) = unpacked(part, "revenue_info")["lineItems"]
+    root = unpacked(part, "revenue_info")
+    below = root.get("lineItems", [])
+    if [line["type"] for line in below] == ["TOTAL_AMOUNT"]:
+        below = below[0]["lineItems"]
     parties = unpacked(part, "details")
     name = parties["account"]["name"]
     plan = parties.get("pricePlanName")
     described = f"{name}, {plan}" if plan else name
-    return {**line, "id": part["id"], "description": described}
+    return {
+        "id": part["id"],
+        "description": described,
+        "type": "TOTAL_AMOUNT",
+        "value": root["value"],
+        "lineItems": below,
+    }
 
 
 MERGE = Job("merge-group-invoices", _next_due, _merge)

@@ -120,7 +120,6 @@ def _move(
         "created_at": request.stamp,
     }
     store.insert(request.db, "wallet_entries", columns)
-    request.effect("wallet-entry", columns["id"], entity_id)
 
 
 def holds(request: Call, wallet: Wallet) -> Sequence[Hold]:
