@@ -6,6 +6,7 @@ from typing import Any
 import calls.alerts
 import calls.payments
 import calls.price_plans
+import calls.schedules
 from world import CYCLE, World
 
 FAILED_GROUP = "11111111-1111-4111-8111-111111111111"
@@ -41,6 +42,7 @@ def good_calls(world: World) -> dict[str, dict[str, Any]]:
         **calls.alerts.calls(world),
         **calls.payments.calls(world),
         **calls.price_plans.calls(world),
+        **calls.schedules.calls(world),
     }
 
 

@@ -62,8 +62,13 @@ async def get_addon(togai: Togai, addonId: AddOnId) -> AddOn:
     return await togai.fetch(AddOn, at={"addon_id": addonId})
 
 
+async def add_on_of(togai: Togai, add_on_id: str) -> AddOn:
+    """Raises `NotFound`."""
+    return await togai.fetch(AddOn, route=_ROUTE, at={"addon_id": add_on_id})
+
+
 async def _of(togai: Togai, asked: Mapping[str, Any]) -> AddOn:
-    return await togai.fetch(AddOn, route=_ROUTE, at={"addon_id": asked["addonId"]})
+    return await add_on_of(togai, asked["addonId"])
 
 
 def _all(togai: Togai) -> AsyncIterator[AddOn]:

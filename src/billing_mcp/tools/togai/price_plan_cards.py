@@ -1,6 +1,6 @@
 """The rate cards of a price plan (V2): listed, and changed in its draft."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, WithJsonSchema, model_validator
@@ -181,12 +181,18 @@ async def _cards(togai: Togai, price_plan_id: str) -> dict[str, RateCard]:
 
 
 async def _edited(togai: Togai, asked: Mapping[str, Any]) -> Verdict:
-    """All operations are there or none; of several on one card the last one counts."""
-    last = {one["rateCardName"]: one for one in asked["operations"]}
     try:
         found = await _cards(togai, asked["pricePlanId"])
     except errors.NotFound:
         return NotApplied()
+    return cards_as_edited(found, asked["operations"])
+
+
+def cards_as_edited(
+    found: Mapping[str, RateCard], operations: Sequence[Mapping[str, Any]]
+) -> Verdict:
+    """All operations are there or none; of several on one card the last one counts."""
+    last = {one["rateCardName"]: one for one in operations}
     for name, operation in last.items():
         card = found.get(name)
         if operation["actionType"] == "DELETE":
@@ -198,31 +204,47 @@ async def _edited(togai: Togai, asked: Mapping[str, Any]) -> Verdict:
     return Applied(EditedCards(rateCards=[found[name] for name in touched]))
 
 
-async def _would_edit(togai: Togai, asked: Mapping[str, Any]) -> Effect:
-    plan = await latest(togai, asked["pricePlanId"])
-    found = await _cards(togai, plan.id)
+def told_edits(
+    found: Mapping[str, RateCard],
+    operations: Sequence[RateCardOperation],
+    place: str,
+    shown_by: str,
+) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """What operations do to the cards of a place, in words; the cards before, and after.
+
+    Raises `Conflict` for a card that is there already, or is not there.
+    """
     before: dict[str, Any] = {}
     after: dict[str, Any] = {}
     there = set(found)
     told = []
-    operations: list[RateCardOperation] = asked["operations"]
     for index, one in enumerate(operations):
         name = one.rateCardName
         if (one.actionType == "CREATE") == (name in there):
             found_or_not = "is a" if name in there else "is no"
             raise errors.Conflict(
-                f"There {found_or_not} rate card {wording.quoted(name)} in {draft_of(plan)}.",
+                f"There {found_or_not} rate card {wording.quoted(name)} in {place}.",
                 field=f"operations[{index}].rateCardName",
-                next_step="list-price-plan-rate-cards shows those there are.",
+                next_step=f"{shown_by} shows those there are.",
             )
         (there.discard if one.actionType == "DELETE" else there.add)(name)
         before[name] = values(found[name]) if name in found else None
         after[name] = None if one.rateCard is None else given(one.rateCard)
         verb = {"CREATE": "adds", "UPDATE": "replaces", "DELETE": "removes"}[one.actionType]
         told.append(f"{verb} {wording.quoted(name)}")
+    return wording.listed(told), before, after
+
+
+async def _would_edit(togai: Togai, asked: Mapping[str, Any]) -> Effect:
+    plan = await latest(togai, asked["pricePlanId"])
+    told, before, after = told_edits(
+        await _cards(togai, plan.id),
+        asked["operations"],
+        draft_of(plan),
+        "list-price-plan-rate-cards",
+    )
     return Effect(
-        f"In {draft_of(plan)} it {wording.listed(told)}. Nobody is billed by it until "
-        "finalize-price-plan.",
+        f"In {draft_of(plan)} it {told}. Nobody is billed by it until finalize-price-plan.",
         before,
         after,
         "discard-price-plan drops the draft with all that was changed in it.",
@@ -248,5 +270,10 @@ async def edit_price_plan_rate_cards(
 ) -> EditedCards:
     """Add, replace or remove rate cards in a price plan's draft, all or none; of an active plan a
     draft begins. Nobody is billed by it until finalize-price-plan."""
-    body = {"operations": [vendor_details(given(one)) for one in operations]}
+    body = vendor_operations(operations)
     return await togai.fetch(EditedCards, at={"price_plan_id": pricePlanId}, body=body)
+
+
+def vendor_operations(operations: Sequence[RateCardOperation]) -> dict[str, Any]:
+    """The body of operations as the vendor takes it."""
+    return {"operations": [vendor_details(given(one)) for one in operations]}

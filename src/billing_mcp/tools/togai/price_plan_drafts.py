@@ -50,10 +50,14 @@ def told_migration(mode: str | None, versions: str | None) -> str:
     """What becomes of the accounts that have the plan, in a sentence."""
     if mode in (None, "NONE"):
         return "Accounts that have the plan stay with the version they have."
-    when = _WHEN[str(mode).removesuffix("_IGNORE_OVERRIDE")]
     whose = "of every version" if versions == "ALL_VERSION" else "of the version before it"
-    own = ", losing what was agreed with them" if str(mode).endswith("_OVERRIDE") else ""
-    return f"All accounts {whose} are billed by it {when}{own}."
+    return f"All accounts {whose} are billed by it {told_moment(str(mode))}."
+
+
+def told_moment(mode: str) -> str:
+    """From when on a mode counts, and what it does to the prices of single accounts."""
+    own = ", losing what was agreed with them" if mode.endswith("_OVERRIDE") else ""
+    return _WHEN[mode.removesuffix("_IGNORE_OVERRIDE")] + own
 
 
 async def _draft(togai: Togai, price_plan_id: str) -> PricePlanV2:
