@@ -167,7 +167,38 @@ TOOLSETS: dict[str, dict[str, tuple[str, ...]]] = {
             "list-named-license-updates",
         ),
     },
-    "togai-invoices": {f"{TOGAI}.invoices": ("get-invoice",)},
+    "togai-invoices": {
+        f"{TOGAI}.invoices": ("get-invoice",),
+        f"{TOGAI}.invoice_rule_logs": ("list-pricing-rule-logs",),
+        f"{TOGAI}.custom_invoices": ("create-custom-invoice", "delete-custom-invoice"),
+        f"{TOGAI}.invoice_changes": ("update-invoice",),
+        f"{TOGAI}.invoice_charges": ("set-invoice-charges", "set-upcoming-charges"),
+        f"{TOGAI}.bill_runs": ("list-bill-run-invoices", "create-bill-run"),
+    },
+    "togai-invoice-groups": {
+        f"{TOGAI}.invoice_groups": (
+            "list-invoice-groups",
+            "get-invoice-group",
+            "create-invoice-group",
+            "add-invoice-group-accounts",
+            "remove-invoice-group-accounts",
+        ),
+    },
+    "togai-payments": {
+        f"{TOGAI}.payments": ("list-payments", "get-payment", "create-payments"),
+        f"{TOGAI}.payment_status": ("update-invoice-payment-status",),
+    },
+    "togai-wallet": {
+        f"{TOGAI}.wallets": (
+            "get-wallet-balance",
+            "list-wallet-entries",
+            "update-wallet",
+            "top-up-wallet",
+        ),
+    },
+    "togai-credits": {
+        f"{TOGAI}.single_credits": ("get-credit", "get-credit-balance", "void-credit"),
+    },
 }
 
 CORE = ("togai-billing", "togai-entitlements", "suger-metering")
