@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import calls.alerts
+import calls.organisation
 import calls.payments
 import calls.price_plans
 import calls.schedules
@@ -40,6 +41,7 @@ def good_calls(world: World) -> dict[str, dict[str, Any]]:
     return {
         **seeds,
         **calls.alerts.calls(world),
+        **calls.organisation.calls(world),
         **calls.payments.calls(world),
         **calls.price_plans.calls(world),
         **calls.schedules.calls(world),

@@ -36,6 +36,7 @@ class Answer:
     status: int
     body: Any
     attempts: int = 1
+    location: str | None = None  # where a redirect leads; it is never followed
 
 
 @dataclass(slots=True)
@@ -270,7 +271,7 @@ class Handle:
             except ValueError:
                 readable = False
         if readable and (status < 300 or status in request.accept):
-            return Answer(status, body, number)
+            return Answer(status, body, number, exchange.headers.get("location"))
         if status < 400 and exchange.content is None:
             # Asked again it would be as long.
             error = errors.Unavailable(

@@ -57,11 +57,69 @@ TOOLSETS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "search": {"billing_mcp.tools.search": ("search-tools", "run-read-tool", "run-write-tool")},
     "ledger": {LEDGER: ("get-operation", "list-operations")},
-    "togai-accounts": {f"{TOGAI}.accounts": ("get-account",)},
+    "togai-customers": {
+        f"{TOGAI}.customer_changes": (
+            "update-customer",
+            "delete-customer",
+            "create-customer-contact",
+        ),
+    },
+    "togai-accounts": {
+        f"{TOGAI}.accounts": ("get-account",),
+        f"{TOGAI}.account_changes": ("update-account", "delete-account"),
+    },
+    "togai-aliases": {
+        f"{TOGAI}.account_aliases": (
+            "list-account-aliases",
+            "add-account-aliases",
+            "remove-account-aliases",
+        ),
+        f"{TOGAI}.aliases": ("list-aliases", "get-alias", "create-aliases", "delete-alias"),
+    },
+    "togai-settings": {
+        f"{TOGAI}.settings": (
+            "list-settings",
+            "get-setting",
+            "create-setting",
+            "update-setting",
+        ),
+    },
+    "togai-files": {
+        f"{TOGAI}.files": ("list-reports", "get-file", "get-file-download-url"),
+    },
+    "togai-access": {
+        f"{TOGAI}.access_tokens": ("create-access-token", "create-portal-token"),
+    },
     "togai-event-schemas": {
         f"{TOGAI}.event_schemas": ("list-event-schemas", "get-event-schema"),
+        f"{TOGAI}.event_schema_changes": (
+            "list-event-schema-versions",
+            "create-event-schema",
+            "update-event-schema",
+            "activate-event-schema",
+            "deactivate-event-schema",
+            "delete-event-schema",
+        ),
     },
-    "togai-features": {f"{TOGAI}.features": ("list-features", "get-feature")},
+    "togai-features": {
+        f"{TOGAI}.features": ("list-features", "get-feature"),
+        f"{TOGAI}.feature_changes": ("create-feature", "update-feature"),
+    },
+    "togai-usage-meters": {
+        f"{TOGAI}.usage_meter_changes": (
+            "get-usage-meter",
+            "create-usage-meter",
+            "update-usage-meter",
+            "activate-usage-meter",
+            "deactivate-usage-meter",
+            "delete-usage-meter",
+        ),
+    },
+    "togai-events": {
+        f"{TOGAI}.event_lookups": ("list-events", "get-event"),
+        f"{TOGAI}.event_ingestion": ("ingest-event",),
+        f"{TOGAI}.event_corrections": ("correct-events", "undo-events"),
+    },
     "togai-addons": {
         f"{TOGAI}.add_ons": (
             "list-addons",
@@ -200,6 +258,9 @@ TOOLSETS: dict[str, dict[str, tuple[str, ...]]] = {
         f"{TOGAI}.single_credits": ("get-credit", "get-credit-balance", "void-credit"),
     },
 }
+
+SECRET = frozenset({"create-access-token", "create-portal-token"})
+"""What these answer opens doors: they are served only where a setting allows it."""
 
 CORE = ("togai-billing", "togai-entitlements", "suger-metering")
 GROUPS: dict[str, tuple[str, ...]] = {
