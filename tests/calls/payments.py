@@ -46,10 +46,10 @@ def grouped(world: World, name: str, *account_ids: str) -> str:
     return group_id
 
 
-def granted(world: World, purpose: str) -> str:
-    """The id of a credit of 30, which no invoice of a plan can use."""
+def granted(world: World, purpose: str, account_id: str = "harbor-test") -> str:
+    """The id of a credit of 30."""
     wish = {
-        "accountId": "harbor-test",
+        "accountId": account_id,
         "purpose": purpose,
         "effectiveFrom": "2026-11-01",
         "creditAmount": 30,
@@ -60,10 +60,10 @@ def granted(world: World, purpose: str) -> str:
     return credit_id
 
 
-def received(world: World) -> str:
-    """The id of a payment of 5 into the wallet of harbor-test."""
+def received(world: World, account_id: str) -> str:
+    """The id of a payment of 5 into the wallet of an account."""
     body = {
-        "accountId": "harbor-test",
+        "accountId": account_id,
         "externalPaymentReference": REFERENCE | {"transactionNumber": "T-0"},
         "lineItemRecords": [{"type": "WALLET_CREDIT", "order": 1}],
         "currency": "USD",
@@ -84,13 +84,15 @@ def running(world: World) -> str:
 def calls(world: World) -> dict[str, dict[str, Any]]:
     """Arguments by tool. Prepares at the vendor what a call needs to find there."""
     account = {"accountId": "harbor-main"}
+    # Without a plan, so that no invoice that runs holds its money.
+    payer = opened(world, "payer")
     return _invoices(world) | {
         "get-wallet-balance": account,
-        "list-wallet-entries": {"accountId": "harbor-test"},
-        "update-wallet": {"accountId": "harbor-test", "status": "INACTIVE"},
+        "list-wallet-entries": {"accountId": payer},
+        "update-wallet": {"accountId": payer, "status": "INACTIVE"},
         "top-up-wallet": account | {"topupAmount": "25.50"},
         "list-payments": {},
-        "get-payment": {"paymentId": received(world)},
+        "get-payment": {"paymentId": received(world, payer)},
         "create-payments": account
         | {
             "totalAmount": "60",
@@ -116,9 +118,9 @@ def calls(world: World) -> dict[str, dict[str, Any]]:
             "invoiceGroupId": grouped(world, "Shrinking", "shrinking-1", "shrinking-2"),
             "accountIds": ["shrinking-2"],
         },
-        "get-credit": {"creditId": granted(world, "Welcome")},
+        "get-credit": {"creditId": granted(world, "Welcome", payer)},
         "get-credit-balance": account,
-        "void-credit": {"creditId": granted(world, "Mistake")},
+        "void-credit": {"creditId": granted(world, "Mistake", payer)},
     }
 
 

@@ -41,10 +41,10 @@ WRITES = (*WALLETS, *INVOICES, *GROUPS, "create-payments", "void-credit")
 ALIKE = ("top-up-wallet", "create-bill-run")
 # The vendor keeps a key and does not show it; the same call again cannot make a second one.
 KEYED = ("create-custom-invoice",)
-HARBOR_TEST = OF_HARBOR.replace("harbor-main", "harbor-test")
+OF_PAYER = OF_HARBOR.replace("harbor-main", "payer")
 OCTOBER = "from 2026-10-01T00:00:00Z to 2026-11-01T00:00:00Z"
 EFFECTS = {
-    "update-wallet": f"Makes the wallet of {HARBOR_TEST}, which has 5.00 USD free, INACTIVE, so "
+    "update-wallet": f"Makes the wallet of {OF_PAYER}, which has 5.00 USD free, INACTIVE, so "
     "that it pays and holds nothing.",
     "top-up-wallet": f"Puts 25.50 USD in the wallet of {OF_HARBOR}. Its balance goes from 0.00 USD "
     "to 25.50 USD.",
@@ -70,7 +70,7 @@ EFFECTS = {
     '("Growing"), which has 1 account: their invoices are billed with it.',
     "remove-invoice-group-accounts": "Takes account shrinking-2 out of invoice group "
     '{invoiceGroupId} ("Shrinking"). Their later invoices stand alone.',
-    "void-credit": f'Voids credit {{creditId}} ("Mistake") of {HARBOR_TEST}: the 30.00 USD left of '
+    "void-credit": f'Voids credit {{creditId}} ("Mistake") of {OF_PAYER}: the 30.00 USD left of '
     "it are gone. What invoices have used, 0.00 USD, stays used.",
 }
 
@@ -80,8 +80,8 @@ def of_harbor(*accounts: str) -> frozenset[str]:
 
 
 STAKES = {
-    "update-wallet": Stake(of_harbor("harbor-test"), "harbor-labs", "USD"),
-    "void-credit": Stake(of_harbor("harbor-test"), "harbor-labs", "USD"),
+    "update-wallet": Stake(of_harbor("payer"), "harbor-labs", "USD"),
+    "void-credit": Stake(of_harbor("payer"), "harbor-labs", "USD"),
     "create-bill-run": Stake(None),
     "create-invoice-group": Stake(of_harbor("joint-1", "joint-2")),
     "add-invoice-group-accounts": Stake(of_harbor("growing-1", "growing-2")),
@@ -241,7 +241,7 @@ async def test_what_is_over_has_no_plan(allowed: Settings) -> None:
         deleted = await refused(at, "delete-custom-invoice", invoiceId=due["invoiceId"])
         charged = await refused(at, "set-invoice-charges", invoiceId=due["invoiceId"], items=[])
         facts(await at.call("update-wallet", calls["update-wallet"]))
-        full = await refused(at, "top-up-wallet", accountId="harbor-test", topupAmount="1")
+        full = await refused(at, "top-up-wallet", accountId="payer", topupAmount="1")
     assert "is VOIDED; only an ACTIVE one can be voided" in voided["message"]
     assert "only a CUSTOM invoice in DRAFT can be deleted" in deleted["message"]
     assert "cannot take charges: only DRAFT can" in charged["message"]
