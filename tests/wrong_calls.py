@@ -17,6 +17,10 @@ SAMPLES = {
     "primaryEmail": "billing@acme.example",
     "invoiceCurrency": "USD",
     "pricePlanDetails": PLAN,
+    # Published in short form: each part replaces the plan's.
+    "pricePlanDetailsOverride": {"supportedCurrencies": ["USD"]},
+    "associationOverride": {"supportedCurrencies": ["USD"]},
+    "purchasePlanOverride": {},
     "properties": {"region": "eu"},
     "partner": "AWS",
     "currency": "USD",
@@ -215,10 +219,12 @@ def wrong_texts(schema: dict[str, Any]) -> Iterator[tuple[str, Any, str]]:
     if "maxLength" in schema:
         most = schema["maxLength"]
         yield "too long", "x" * (most + 1), f"at most {most} characters"
-    if "pattern" in schema and not schema["pattern"].startswith(r"^\d+"):
-        yield "another pattern", "?", f"must match {schema['pattern']}"
-    elif "pattern" in schema:
-        yield "negative", "-1", "must be a number"
+    pattern = schema.get("pattern", "")
+    if pattern and not pattern.startswith((r"^\d+", r"^-?\d+")):
+        yield "another pattern", "?", f"must match {pattern}"
+    elif pattern:
+        if not pattern.startswith("^-?"):
+            yield "negative", "-1", "must be a number"
         yield "an exponent", "1e5", "must be a plain decimal number"
         yield "not a number", "NaN", "must be a plain decimal number"
     match schema.get("format"):

@@ -105,6 +105,11 @@ _ARGUMENT_DIGITS = 40
 _UNSIGNED_SCHEMA = WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?$"})
 NonNegative = Annotated[Decimal, PlainValidator(_decimal(minimum=Decimal(0))), _UNSIGNED_SCHEMA]
 Positive = Annotated[Decimal, PlainValidator(_decimal(above=Decimal(0))), _UNSIGNED_SCHEMA]
+Signed = Annotated[
+    Decimal,
+    PlainValidator(_decimal()),
+    WithJsonSchema({"type": "string", "pattern": r"^-?\d+(\.\d+)?$"}),
+]
 
 
 def _day(value: Any) -> date:

@@ -17,7 +17,7 @@ from billing_mcp.declarations import (
     Write,
 )
 from billing_mcp.errors import Conflict
-from billing_mcp.params import AccountId, Body, Name, NextToken, PageSize, wrong
+from billing_mcp.params import AccountId, Body, Name, NextToken, PageSize
 from billing_mcp.results import Result, TokenPage
 from billing_mcp.tools import wording
 from billing_mcp.tools.togai import recognition, schedule_edits, walks
@@ -99,17 +99,6 @@ class ScheduleEdit(Body):
         bool | None, Field(description="Go on as the equal schedule before it")
     ] = None
 
-    @model_validator(mode="after")
-    def _makes_sense(self) -> "ScheduleEdit":
-        if self.effectiveUntil <= self.effectiveFrom:
-            raise wrong("an edit whose effectiveUntil is after its effectiveFrom")
-        config = self.associationConfig
-        if self.mode == "ASSOCIATE" and (
-            config is None or (config.pricePlanId is None and config.scheduleId is None)
-        ):
-            raise wrong("an ASSOCIATE with associationConfig.pricePlanId or scheduleId")
-        return self
-
 
 @toolset.tool(READ, ROUTE, title="List schedules")
 async def list_account_schedules(
@@ -144,9 +133,10 @@ async def _edited(togai: Togai, asked: Mapping[str, Any]) -> Verdict:
 
 
 async def _would_edit(togai: Togai, asked: Mapping[str, Any]) -> Effect:
+    edits = json_value(asked["edits"])
+    schedule_edits.require_sense(edits)
     account, whose = await owned_account(togai, asked["accountId"])
     drafted = await schedules_of(togai, account.id, "DRAFT")
-    edits = json_value(asked["edits"])
     told = await schedule_edits.told(togai, edits)
     draft = "In a new draft"
     if drafted:
@@ -181,11 +171,13 @@ async def edit_account_schedules(
 ) -> EditedSchedules:
     """Draft to put an account on a price plan or take it off one, all edits or none. It is billed
     so only after finalize-account-schedules."""
+    wired = [_wire(edit) for edit in edits]
+    schedule_edits.require_sense(wired)
     return await togai.fetch(
         EditedSchedules,
         at={"account_id": accountId},
         query={"discard": discard},
-        body={"edits": [_wire(edit) for edit in edits]},
+        body={"edits": wired},
     )
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, PlainValidator, WithJsonSchema
+from pydantic import Field
 
 from billing_mcp import errors, money
 from billing_mcp.declarations import (
@@ -20,7 +20,7 @@ from billing_mcp.declarations import (
     Verdict,
     Write,
 )
-from billing_mcp.params import AccountId, Instant, Name, NextToken, SmallPageSize, wrong
+from billing_mcp.params import AccountId, Instant, Name, NextToken, Signed, SmallPageSize
 from billing_mcp.results import Exact, Result, TokenPage, values
 from billing_mcp.sameness import holds
 from billing_mcp.tools import wording
@@ -36,18 +36,6 @@ _ROUTE = "GET /license_updates"
 _PAGE = 50
 
 
-def _signed(value: Any) -> Decimal:
-    try:
-        return money.exact(value)
-    except money.NotANumber as error:
-        raise wrong(f"{error}") from error
-
-
-Signed = Annotated[
-    Decimal,
-    PlainValidator(_signed),
-    WithJsonSchema({"type": "string", "pattern": r"^-?\d+(\.\d+)?$"}),
-]
 LicenceId = Annotated[
     Name, Field(min_length=1, max_length=50, description="An add-on of type LICENSE")
 ]

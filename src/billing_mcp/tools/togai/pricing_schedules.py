@@ -15,8 +15,7 @@ from billing_mcp.declarations import (
     Verdict,
     Write,
 )
-from billing_mcp.errors import InvalidRequest
-from billing_mcp.params import AccountId, Body, Day, Name, NextToken, PageSize, wrong
+from billing_mcp.params import AccountId, Body, Day, Name, NextToken, PageSize
 from billing_mcp.results import Result, TokenPage
 from billing_mcp.tools.togai import schedule_edits, walks
 from billing_mcp.tools.togai.account_schedules import EditedSchedules
@@ -63,14 +62,6 @@ class PricingEdit(Body):
     pricingRulesOverride: NewPricingRules | None = None
     retainStartOffsets: bool | None = None
 
-    @model_validator(mode="after")
-    def _makes_sense(self) -> "PricingEdit":
-        if self.effectiveUntil <= self.effectiveFrom:
-            raise wrong("an edit whose effectiveUntil is after its effectiveFrom")
-        if self.mode == "ASSOCIATE" and self.pricePlanId is None:
-            raise wrong("an ASSOCIATE with pricePlanId")
-        return self
-
 
 @toolset.tool(READ, ROUTE, title="List pricing schedules (v1)")
 async def list_pricing_schedules_v1(
@@ -104,22 +95,6 @@ async def _schedules(togai: Togai, account_id: str) -> list[PricingSchedule]:
     return [one async for one in found]
 
 
-def _require_sense(asked: Mapping[str, Any]) -> None:
-    """What is said of each edit of a list when it is read. Raises `InvalidRequest`."""
-    if asked["effectiveUntil"] <= asked["effectiveFrom"]:
-        raise InvalidRequest(
-            "effectiveUntil is not after effectiveFrom; nothing was sent.",
-            field="effectiveUntil",
-            next_step="Give a day after effectiveFrom, or leave it out.",
-        )
-    if asked["mode"] == "ASSOCIATE" and asked["pricePlanId"] is None:
-        raise InvalidRequest(
-            "pricePlanId is missing; nothing was sent.",
-            field="pricePlanId",
-            next_step="list-price-plans shows the plans there are.",
-        )
-
-
 def _edits(asked: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The edits of a call: one, or those of a list."""
     found: list[dict[str, Any]] = json_value(asked.get("edits", [asked]))
@@ -135,11 +110,10 @@ async def _edited(togai: Togai, asked: Mapping[str, Any]) -> Verdict:
 
 
 async def _would_edit(togai: Togai, asked: Mapping[str, Any]) -> Effect:
-    if "edits" not in asked:
-        _require_sense(asked)
+    edits = _edits(asked)
+    schedule_edits.require_sense(edits, "edits[{}]." if "edits" in asked else "")
     account, whose = await owned_account(togai, asked["accountId"])
     before = schedule_edits.lines(await _schedules(togai, account.id))
-    edits = _edits(asked)
     told = await schedule_edits.told(togai, edits)
     return Effect(
         f"For {whose} it {told}, and bills it so at once.",
@@ -180,6 +154,7 @@ async def edit_schedules_v1(
     """Put an account on price plans or take it off, at once, all edits or none. Deprecated: use
     edit-account-schedules."""
     body = {"edits": [_wire(edit) for edit in edits]}
+    schedule_edits.require_sense(body["edits"])
     return await togai.fetch(EditedSchedules, at={"account_id": accountId}, body=body)
 
 
@@ -217,6 +192,6 @@ async def set_account_price_plan_v1(
         "retainStartOffsets": retainStartOffsets,
         "preActions": preActions,
     }
-    _require_sense(asked)
     body = vendor_details(json_value(asked))
+    schedule_edits.require_sense([body], "")
     return await togai.fetch(EditedSchedules, at={"account_id": accountId}, body=body)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import Field
 
+from billing_mcp import errors
 from billing_mcp.params import Body, Day, Name
 from billing_mcp.tools import wording
 from billing_mcp.tools.togai.price_plan_changes import plan_of
@@ -59,6 +60,27 @@ def flat(edit: Mapping[str, Any]) -> dict[str, Any]:
         "pricePlanId": edit.get("pricePlanId") or config.get("pricePlanId"),
         "scheduleId": config.get("scheduleId"),
     }
+
+
+def require_sense(edits: Sequence[Mapping[str, Any]], place: str = "edits[{}].") -> None:
+    """Raises `InvalidRequest` for an edit of no time, or one that names no plan to put on.
+
+    `place` is where an edit is in the arguments, by its number.
+    """
+    for index, edit in enumerate(map(flat, edits)):
+        at = place.format(index)
+        if edit["until"] <= edit["from"]:
+            raise errors.InvalidRequest(
+                f"{at}effectiveUntil is not after effectiveFrom; nothing was sent.",
+                field=f"{at}effectiveUntil",
+                next_step="Give a day after effectiveFrom, or leave it out.",
+            )
+        if edit["mode"] == "ASSOCIATE" and edit["pricePlanId"] is edit["scheduleId"] is None:
+            raise errors.InvalidRequest(
+                f"{at}pricePlanId is missing in an ASSOCIATE; nothing was sent.",
+                field=f"{at}pricePlanId",
+                next_step="list-price-plans shows the plans there are.",
+            )
 
 
 def in_force(schedules: Sequence[Scheduled], edits: Sequence[Mapping[str, Any]]) -> bool:
