@@ -143,7 +143,12 @@ def _assistant_plan(sandbox: Sandbox, feature_id: str) -> str:
 
 def _invoice(sandbox: Sandbox, plan_id: str) -> str:
     """October of harbor-main: 49.50 USD, due."""
-    lines = {"description": "Grand total", "type": "GRAND_TOTAL_AMOUNT", "value": Decimal("49.50")}
+    lines = {
+        "description": "Grand total",
+        "type": "GRAND_TOTAL_AMOUNT",
+        "value": Decimal("49.50"),
+        "lineItems": [],
+    }
     with sandbox.backend.transaction() as call:
         new = NewInvoice(
             account_id="harbor-main",

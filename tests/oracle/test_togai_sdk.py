@@ -368,6 +368,7 @@ def test_a_stored_invoice_is_listed_and_read_with_its_lines(
         "type": "FIXED_FEE_RATE_CARD_AMOUNT",
         "description": "Platform fee",
         "value": Decimal("12.34"),
+        "lineItems": [],
     }
     total = {
         "type": "GRAND_TOTAL_AMOUNT",

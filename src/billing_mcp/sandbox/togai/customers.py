@@ -55,13 +55,19 @@ def create_customer(request: Call) -> Reply:
     store.insert(request.db, "customers", columns)
     request.effect("customer", customer_id)
     settings.add(request, own_settings, "CUSTOMER", customer_id)
-    answer = render(existing(request, customer_id))
+    answer = _without_state(render(existing(request, customer_id)))
     answer["settings"] = settings.of_entity(request, "CUSTOMER", customer_id)
     if "account" in body:
         given = call.mapping(body, "account")
         row = accounts.create(request, given, customer_id, at="account.")
         answer["account"] = accounts.render(request, row)
     return Reply(answer, 201)
+
+
+def _without_state(customer: dict[str, Any]) -> dict[str, Any]:
+    """The vendor's answer to a creation has neither the status nor the times (documented)."""
+    state = ("status", "createdAt", "updatedAt")
+    return {name: value for name, value in customer.items() if name not in state}
 
 
 @resource.route("GET", "/customers/{customer_id}")
