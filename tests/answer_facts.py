@@ -38,7 +38,7 @@ def _look_at(
             return
 
 
-Backend.answer = _checked  # type: ignore[method-assign]  # every sandbox of the test run
+Backend.answer = _checked  # type: ignore[assignment, method-assign]  # every sandbox of the test run
 
 
 @pytest.fixture(autouse=True)

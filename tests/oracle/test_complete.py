@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 import suger_sdk_python
-import togai_client
 from suger_sdk_python.exceptions import ApiException as SugerException
 from togai_client.exceptions import ApiException
 
 from facts import checking
+from oracle.togai_clients import sdk
 from oracle.vendor_clients import Operation, operations, some_arguments
 
 HERE = Path(__file__).parent
-TOGAI = operations(togai_client)
+TOGAI = operations(sdk)
 # The client is newer than the documents, and has two operations that they have not.
 SUGER = [
     one
@@ -83,14 +83,14 @@ def test_every_operation_of_togai_is_refused_without_a_key(
     operation: Operation, sandbox_url: str
 ) -> None:
     """401 is the error that Togai documents of all its operations."""
-    configuration = togai_client.Configuration(host=f"{sandbox_url}/togai")
-    with togai_client.ApiClient(configuration) as client:
-        method = getattr(getattr(togai_client, operation.api)(client), operation.name)
+    configuration = sdk.Configuration(host=f"{sandbox_url}/togai")
+    with sdk.ApiClient(configuration) as client:
+        method = getattr(getattr(sdk, operation.api)(client), operation.name)
         with pytest.raises(ApiException) as refusal:
             method(**some_arguments(method))
     assert refusal.value.status == 401
     assert refusal.value.body is not None
-    error = togai_client.ErrorResponse.from_json(refusal.value.body)  # type: ignore[attr-defined]
+    error = sdk.ErrorResponse.from_json(refusal.value.body)
     assert error.message.startswith("Unauthorized")
 
 
