@@ -23,7 +23,7 @@ _OF_ERRORS = {"togai": {"$ref": "ErrorResponse"}, "suger": {"type": "string"}}
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The reduced documents of a vendor: what `scripts/facts.py` wrote."""
+    """The reduced documents of a vendor: what `scripts/vendor_facts.py` wrote."""
 
     operations: Mapping[str, Mapping[str, Any]]
     schemas: Mapping[str, Any]

@@ -82,7 +82,7 @@ def test_every_operation_of_the_vendors_clients_is_driven_to_success(operation: 
 def test_every_operation_of_togai_is_refused_without_a_key(
     operation: Operation, sandbox_url: str
 ) -> None:
-    """401 is the error that Togai documents of all its operations."""
+    """401 is the error that Togai documents of nearly all its operations."""
     configuration = sdk.Configuration(host=f"{sandbox_url}/togai")
     with sdk.ApiClient(configuration) as client:
         method = getattr(getattr(sdk, operation.api)(client), operation.name)

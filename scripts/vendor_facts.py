@@ -1,6 +1,6 @@
 """Reduce OpenAPI documents to facts: names, types, enums and what is required, without any prose.
 
-    python scripts/facts.py togai DOCUMENT.json [OLDER.json ...] > tests/facts/togai.json
+    python scripts/vendor_facts.py togai DOCUMENT.json [OLDER.json ...] > tests/facts/togai.json
 
 Of an operation that several documents have, the first one counts. Only operations that the sandbox
 imitates are kept, and the schemas that their answers reach. A YAML document is converted first.
