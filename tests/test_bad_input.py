@@ -37,7 +37,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def settings() -> Settings:
-    return Settings(toolsets=("all",))
+    return Settings(toolsets=("all",), secret_tools=True)
 
 
 @pytest.fixture

@@ -62,8 +62,8 @@ def test_a_description_is_there_short_and_gives_no_orders(published: dict[str, A
 def test_a_title_is_there_and_says_it_in_words(published: dict[str, Any]) -> None:
     assert 3 < len(published["title"]) <= 60
     assert "_" not in published["title"]
-    # The name of a thing that is written with a hyphen; a tool's name has others.
-    assert "-" not in published["title"].replace("add-on", "")
+    # What is written with a hyphen; a tool's name has others.
+    assert "-" not in published["title"].replace("add-on", "").replace("short-lived", "")
 
 
 def test_the_root_of_an_input_schema_is_a_plain_closed_object(published: dict[str, Any]) -> None:
@@ -144,7 +144,7 @@ def test_a_route_reads_exactly_when_its_tool_does_or_only_checks(
     method = route.split(" ")[0]
     checks = {
         *("check-entitlement-value-account", "batch-validate-usagerecordgroups"),
-        *("calculate-revenue-v1", "calculate-revenue-v2"),
+        *("calculate-revenue-v1", "calculate-revenue-v2", "create-access-token"),
     }
     reads = published["annotations"]["readOnlyHint"]
     assert reads is (method == "GET" or published["name"] in checks)
@@ -181,7 +181,7 @@ def served(**given: Any) -> tuple[str, ...]:
 
 
 def test_the_order_is_that_of_the_table_of_contents_whatever_is_asked_for() -> None:
-    assert served(toolsets=("all",)) == NAMES
+    assert served(toolsets=("all",), secret_tools=True) == NAMES
     mixed = served(
         toolsets=("suger-metering", "togai-billing"), tools=("get-entitlements-account",)
     )
@@ -194,7 +194,12 @@ def test_a_group_serves_its_toolsets() -> None:
     assert len(served(toolsets=("core",))) == 33
     assert served() == served(toolsets=("default",))
     assert set(served(toolsets=("core",))) < set(NAMES)
-    assert set(served(toolsets=("all",))) == set(NAMES)
+    assert set(served(toolsets=("all",), secret_tools=True)) == set(NAMES)
+
+
+def test_what_answers_with_a_secret_is_served_only_where_a_setting_allows_it() -> None:
+    assert set(NAMES) - set(served(toolsets=("all",), tools=tuple(tools.SECRET))) == tools.SECRET
+    assert not set(served(secret_tools=True)) & tools.SECRET
 
 
 def test_a_toolset_serves_its_own_tools_and_tools_adds_to_it() -> None:
@@ -316,7 +321,7 @@ class Listener:
 @pytest.mark.anyio
 @pytest.mark.parametrize("name", [name for name in NAMES if vendor_of(name)])
 async def test_the_first_request_of_a_good_call_is_the_declared_route(name: str) -> None:
-    server = BillingServer(Settings(toolsets=("all",)))
+    server = BillingServer(Settings(toolsets=("all",), secret_tools=True))
     world = open_world(server)
     arguments = good_calls(world)[name]
     declared = declaration(name)

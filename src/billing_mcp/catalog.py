@@ -131,16 +131,16 @@ class Catalog:
             )
         if name in self.settings.exclude_tools or name in tenant.exclude_tools:
             return errors.NotPermitted(f"{name} is excluded on this server.")
-        if name in tools.SECRET and not self.settings.secret_tools:
-            return errors.NotPermitted(
-                f"{name} answers with a secret, and this server has such tools switched off.",
-                next_step="Whoever runs it can start it with --secret-tools true.",
-            )
         vendor = tools.vendor_of(name)
         if vendor is not None and not tenant.has(vendor):
             return errors.NotConfigured(
                 f"{name} needs {VENDOR_NAMES[vendor]}, and this server has no key for it.",
                 next_step=f"Whoever runs it can set {vendor.upper()}_API_KEY.",
+            )
+        if name in tools.SECRET and not self.settings.secret_tools:
+            return errors.NotPermitted(
+                f"{name} answers with a secret, and this server has such tools switched off.",
+                next_step="Whoever runs it can start it with --secret-tools true.",
             )
         return None
 

@@ -14,11 +14,6 @@ SETTING = {
     "value": "1000",
     "dataType": "NUMERIC",
 }
-# Of tools that are served only where a setting allows it.
-SECRET_CALLS: dict[str, dict[str, Any]] = {
-    "create-access-token": {},
-    "create-portal-token": {"customerId": "harbor-labs", "accountIds": ["harbor-main"]},
-}
 
 
 def event(event_id: str) -> dict[str, Any]:
@@ -79,6 +74,8 @@ def calls(world: World) -> dict[str, dict[str, Any]]:
         **_schemas(world),
         **_meters(world),
         **_events(world),
+        "create-access-token": {},
+        "create-portal-token": {"customerId": "harbor-labs", "accountIds": ["harbor-main"]},
         "create-feature": {
             "name": "Calls",
             "schemaAssociations": [{"schemaName": "api_calls", "attributeName": "calls"}],

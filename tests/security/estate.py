@@ -94,6 +94,7 @@ def _server(tenants: tuple[TenantSettings, ...]) -> tuple[BillingServer, Metrics
         public_url=PUBLIC_URL,
         tenants=tenants,
         toolsets=("all",),
+        secret_tools=True,
         rate_limit=0,
     )
     metrics = Metrics()

@@ -1,5 +1,6 @@
 """Finding and running tools that are not listed, and that nothing forbidden is reached that way."""
 
+import re
 from typing import Any
 
 import pytest
@@ -108,7 +109,7 @@ async def test_a_write_is_run_with_its_own_operation_id(
 
 @pytest.mark.parametrize("name", READS)
 async def test_a_read_answers_through_its_runner_as_it_does_directly(name: str) -> None:
-    server = BillingServer(Settings(toolsets=("all",)))
+    server = BillingServer(Settings(toolsets=("all",), secret_tools=True))
     calls = good_calls(open_world(server))
     arguments = calls[name]
     async with connected(server) as client:
@@ -135,7 +136,7 @@ async def test_wrong_arguments_are_answered_with_the_schema_of_the_tool(client: 
 
 
 async def test_the_schema_in_an_error_is_bounded() -> None:
-    server = BillingServer(Settings())
+    server = BillingServer(Settings(secret_tools=True))
     async with connected(server) as client:
         for name in READS:
             answer = await run(client, "run-read-tool", name, nonsense=True)
@@ -189,7 +190,7 @@ async def test_a_read_is_not_run_as_a_write(name: str) -> None:
 
 
 async def _refused_by_the_wrong_runner(runner: str, name: str, right: str) -> None:
-    server = BillingServer(Settings())
+    server = BillingServer(Settings(secret_tools=True))
     arguments = good_calls(open_world(server))[name]
     async with connected(server) as client:
         refused = failure(await run(client, runner, name, **arguments))
@@ -234,7 +235,7 @@ async def test_an_excluded_tool_is_neither_found_nor_run_nor_named(name: str) ->
             assert "excluded" in refused["message"]
         assert name not in await found(client, name, limit=20)
         unknown = failure(await run(client, "run-read-tool", f"{name}x"))
-        assert f"{name}(" not in unknown["next"]
+        assert not re.search(rf"(?<![\w-]){name}\(", unknown["next"])
 
 
 async def test_with_only_the_key_of_suger_no_tool_of_togai_is_found_or_run() -> None:

@@ -31,142 +31,143 @@ def of(account_id: str, customer_id: str, currency: str = "USD") -> Stake:
     return Stake(frozenset({account_id, customer_id}), customer_id, currency)
 
 
-# What a plan says of the good call, and whom it is at stake for.
-SAID = {
+# What a plan says of the good call.
+EFFECTS = {
     "update-customer": (
         'Changes the customer north-mill ("North Mill"): name "North Mill & Sons" instead of '
-        '"North Mill", on later invoices too.',
-        MILL,
+        '"North Mill", on later invoices too.'
     ),
     "delete-customer": (
         'Archives the customer closing ("Closing") for good: nothing can be billed to it any '
-        "more, and its id stays taken; Togai refuses it while the customer has accounts.",
-        Stake(frozenset({"closing"}), "closing"),
+        "more, and its id stays taken; Togai refuses it while the customer has accounts."
     ),
     "create-customer-contact": (
         'Adds a contact "Accounts payable" to customer harbor-labs ("Harbor Labs"), without '
-        "access to its portal.",
-        HARBOR,
+        "access to its portal."
     ),
     "update-account": (
         'Changes the account mill-aside ("Account mill-aside"): netTermDays 30 instead of 0; '
-        "other tags, on later invoices too.",
-        of("mill-aside", "north-mill"),
+        "other tags, on later invoices too."
     ),
     "delete-account": (
         'Archives the account mill-old ("Account mill-old") for good: its usage is no longer '
-        "counted, and its id stays taken; invoices there are stay.",
-        of("mill-old", "north-mill"),
+        "counted, and its id stays taken; invoices there are stay."
     ),
     "add-account-aliases": (
         'Lets events call account mill-aside ("Account mill-aside") of customer north-mill '
-        '("North Mill") "mill-new" as well: what they tell is billed to it.',
-        of("mill-aside", "north-mill"),
+        '("North Mill") "mill-new" as well: what they tell is billed to it.'
     ),
     "remove-account-aliases": (
         'Lets events no longer call account mill-aside ("Account mill-aside") of customer '
-        'north-mill ("North Mill") "mill-other": those that do are not counted from then on.',
-        of("mill-aside", "north-mill"),
+        'north-mill ("North Mill") "mill-other": those that do are not counted from then on.'
     ),
     "create-aliases": (
         'Creates the alias "device-3". Events that use one count for nobody until '
-        "add-account-aliases gives it to an account.",
-        NOBODY,
+        "add-account-aliases gives it to an account."
     ),
-    "delete-alias": (
-        'Deletes the alias "device-2". Togai refuses it while an account has it.',
-        NOBODY,
-    ),
+    "delete-alias": ('Deletes the alias "device-2". Togai refuses it while an account has it.'),
     "create-setting": (
         "Creates the NUMERIC setting USER.per_kilo of account harbor-main: "
-        '"1000". Enrichments of events that name it read it.',
-        of("harbor-main", "harbor-labs"),
+        '"1000". Enrichments of events that name it read it.'
     ),
     "update-setting": (
         'Changes the setting USER.per_kilo of the whole organisation: value "1024" instead of '
-        '"1000"; later events are enriched by it, earlier ones stay as they are.',
-        ANYBODY,
+        '"1000"; later events are enriched by it, earlier ones stay as they are.'
     ),
     "create-event-schema": (
         'Creates the draft event schema storage with attributes "gigabytes" and dimensions none. '
-        "Events can use it once it is active.",
-        NOBODY,
+        "Events can use it once it is active."
     ),
     "update-event-schema": (
         'Changes the event schema draft: description "Drafted"; once in use this is a new '
-        "version, for events from then on.",
-        ANYBODY,
+        "version, for events from then on."
     ),
     "activate-event-schema": (
         "Makes the event schema ready ACTIVE: events can use it, and from then on attributes and "
-        "dimensions are only added.",
-        ANYBODY,
+        "dimensions are only added."
     ),
     "deactivate-event-schema": (
         "Makes the event schema paused INACTIVE: events that use it fail from then on and are "
-        "not billed.",
-        ANYBODY,
+        "not billed."
     ),
     "delete-event-schema": (
         "Archives the event schema unused for good: no event can use it any more, and its name "
-        "stays taken; Togai refuses it while a usage meter of it is active.",
-        ANYBODY,
+        "stays taken; Togai refuses it while a usage meter of it is active."
     ),
     "create-feature": (
         'Creates the feature "Calls", used up by "calls" of api_calls. Nobody has units of it '
-        "until a plan grants them.",
-        NOBODY,
+        "until a plan grants them."
     ),
     "update-feature": (
         'Changes the feature {featureId} ("Answers"): billableName "Answers given"; later events '
-        "use it up as it is then.",
-        ANYBODY,
+        "use it up as it is then."
     ),
     "create-usage-meter": (
         'Creates the draft usage meter "Large calls", which adds up a number of events of schema '
         'api_calls by "{{\\"var\\": \\"attributes.calls\\"}}". It measures nothing until it is '
-        "active, and bills nothing until a plan prices it.",
-        NOBODY,
+        "active, and bills nothing until a plan prices it."
     ),
     "update-usage-meter": (
         'Changes the usage meter {usageMeterId} ("Old"): name "New" instead of "Old"; events '
-        "that were measured stay so.",
-        ANYBODY,
+        "that were measured stay so."
     ),
     "activate-usage-meter": (
         'Makes the usage meter {usageMeterId} ("Ready") ACTIVE: it measures events from then on, '
-        "and plans that price it bill them.",
-        ANYBODY,
+        "and plans that price it bill them."
     ),
     "deactivate-usage-meter": (
         'Makes the usage meter {usageMeterId} ("Paused") INACTIVE: events from then on are not '
-        "measured by it, and so not billed.",
-        ANYBODY,
+        "measured by it, and so not billed."
     ),
     "delete-usage-meter": (
         'Archives the usage meter {usageMeterId} ("Unused") for good: it measures nothing any '
-        "more; Togai refuses it while a plan prices it.",
-        NOBODY,
+        "more; Togai refuses it while a plan prices it."
     ),
     "ingest-event": (
         "Sends 1 usage event that happened at 2026-11-20T11:00:00Z: 1 of schema api_calls; 1 for "
         'account harbor-test ("Account harbor-test") of customer harbor-labs. What they cost is '
         "not known before they are rated, and whether Togai has counted any of their ids before "
-        "cannot be known.",
-        TEST,
+        "cannot be known."
     ),
     "correct-events": (
         'Takes back 1 event of account harbor-test ("Account harbor-test") (wrong): they are no '
-        "longer billed, and the feature credits they used are given back.",
-        TEST,
+        "longer billed, and the feature credits they used are given back."
     ),
     "undo-events": (
         'Takes back 1 event of account harbor-test ("Account harbor-test") (mistaken): they are '
-        "no longer billed, and the feature credits they used are given back.",
-        TEST,
+        "no longer billed, and the feature credits they used are given back."
     ),
 }
-WRITES = tuple(SAID)
+# Whom it is at stake for.
+STAKES = {
+    "update-customer": MILL,
+    "delete-customer": Stake(frozenset({"closing"}), "closing"),
+    "create-customer-contact": HARBOR,
+    "update-account": of("mill-aside", "north-mill"),
+    "delete-account": of("mill-old", "north-mill"),
+    "add-account-aliases": of("mill-aside", "north-mill"),
+    "remove-account-aliases": of("mill-aside", "north-mill"),
+    "create-aliases": NOBODY,
+    "delete-alias": NOBODY,
+    "create-setting": of("harbor-main", "harbor-labs"),
+    "update-setting": ANYBODY,
+    "create-event-schema": NOBODY,
+    "update-event-schema": ANYBODY,
+    "activate-event-schema": ANYBODY,
+    "deactivate-event-schema": ANYBODY,
+    "delete-event-schema": ANYBODY,
+    "create-feature": NOBODY,
+    "update-feature": ANYBODY,
+    "create-usage-meter": NOBODY,
+    "update-usage-meter": ANYBODY,
+    "activate-usage-meter": ANYBODY,
+    "deactivate-usage-meter": ANYBODY,
+    "delete-usage-meter": NOBODY,
+    "ingest-event": TEST,
+    "correct-events": TEST,
+    "undo-events": TEST,
+}
+WRITES = tuple(EFFECTS)
 # The vendor lists no contacts, and takes events asynchronously.
 UNSEEN = "create-customer-contact"
 LATE = "ingest-event"
@@ -182,15 +183,14 @@ def allowed(tmp_path: Path) -> Settings:
 
 @pytest.mark.parametrize("tool", WRITES)
 async def test_a_dry_run_tells_the_effect_and_changes_nothing(tool: str) -> None:
-    effect, at_stake = SAID[tool]
     async with guarded(ALL) as at:
         call = good_calls(at.world)[tool]
         before = everything(at)
         plan = await planned(at, tool, **call)
         stake = await stake_of(at, tool, **call)
         assert everything(at) == before
-    assert plan["effect"] == effect.format_map(call)
-    assert stake == at_stake
+    assert plan["effect"] == EFFECTS[tool].format_map(call)
+    assert stake == STAKES[tool]
 
 
 @pytest.mark.parametrize("tool", WRITES)
