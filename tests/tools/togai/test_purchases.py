@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from mcp import Client
 
-from answers import facts, failure, said
+from answers import facts, failure, forget, said
 from billing_mcp.config import Settings
+from billing_mcp.server import BillingServer
 from calls.schedules import active
 from guard.guarded import guarded
 from tools.planning import planned, refused
@@ -88,6 +89,29 @@ async def test_money_for_a_wallet_is_proposed_approved_and_paid_for_first(
     assert (row["type"], row["status"]) == ("WALLET_TOPUP", "PROPOSAL_APPROVED")
     again = failure(await client.call_tool("update-proposal-status", answer))
     assert again["kind"] == "invalid-request"
+
+
+async def test_an_old_key_is_not_taken_for_another_purchase_by_a_server_that_forgot_it(
+    client: Client, server: BillingServer, world: World
+) -> None:
+    seats = licence(world)
+    wishes: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+        "create-purchase": ({"type": "WALLET_TOPUP", "topupAmount": "5"}, {"topupAmount": "6"}),
+        "add-license-update": (
+            {"licenseId": seats, "quantity": "1", "updateType": "ABSOLUTE"},
+            {"metadata": {"ticket": "T-9"}},
+        ),
+    }
+    for tool, (wish, change) in wishes.items():
+        keyed = TEST | wish | {"operationId": OPERATION}
+        await call(client, tool, **keyed)
+        await forget(server)
+
+        error = failure(await client.call_tool(tool, keyed | change))
+
+        assert (error["kind"], error["field"]) == ("conflict", "operationId")
+        assert "was already used for another" in error["message"]
+        await forget(server)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from billing_mcp.params import AccountId, Instant, Name, NextToken, Signed, Smal
 from billing_mcp.results import Exact, Result, TokenPage, values
 from billing_mcp.sameness import holds
 from billing_mcp.tools import wording
-from billing_mcp.tools.togai import walks
+from billing_mcp.tools.togai import recognition, walks
 from billing_mcp.tools.togai.accounts import owned_account, stake_of_account
 from billing_mcp.tools.togai.add_ons import add_on_of
 from billing_mcp.upstream import Togai
@@ -202,7 +202,12 @@ async def add_license_update(
         metadata=metadata,
         idempotencyKey=togai.operation_id,
     )
-    return await togai.fetch(LicenceUpdate, body=body)
+    made = await togai.fetch(LicenceUpdate, body=body)
+    # Not the quantity: where a plan allows no more, the vendor answers what is held.
+    names = ("accountId", "licenseId", "effectiveFrom", "metadata")
+    same = {name: body.get(name) for name in names}
+    recognition.require_same(togai, made, same, "change of licences")
+    return made
 
 
 async def _latest_at(togai: Togai, asked: Mapping[str, Any]) -> LicenceUpdate | None:

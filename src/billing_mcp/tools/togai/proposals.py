@@ -21,7 +21,7 @@ from billing_mcp.declarations import (
 from billing_mcp.params import AccountId, Day, Name, NextToken
 from billing_mcp.results import TokenPage
 from billing_mcp.tools import wording
-from billing_mcp.tools.togai import purchases
+from billing_mcp.tools.togai import purchases, recognition
 from billing_mcp.tools.togai.accounts import owned_account, stake_of_account
 from billing_mcp.tools.togai.purchases import (
     AssociationParts,
@@ -147,7 +147,10 @@ async def create_proposal(
     }
     purchases.require_terms(asked)
     body = purchases.terms(togai, asked)
-    return await togai.fetch(Proposal, at={"account_id": accountId}, body=body)
+    made = await togai.fetch(Proposal, at={"account_id": accountId}, body=body)
+    same = purchases.same_terms(accountId, body)
+    recognition.require_same(togai, made, same, "proposal")
+    return made
 
 
 _ANSWERED = {"APPROVE": "PROPOSAL_APPROVED", "DECLINE": "PROPOSAL_DECLINED"}

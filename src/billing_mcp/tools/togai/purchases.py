@@ -20,7 +20,7 @@ from billing_mcp.declarations import (
 from billing_mcp.params import AccountId, Body, Day, Instant, Name, NextToken, NonNegative, Positive
 from billing_mcp.results import Exact, Result, TokenPage
 from billing_mcp.tools import wording
-from billing_mcp.tools.togai import walks
+from billing_mcp.tools.togai import recognition, walks
 from billing_mcp.tools.togai.accounts import owned_account, stake_of_account
 from billing_mcp.tools.togai.plan_overrides import RULES, SHAPE, PricePlanOverride
 from billing_mcp.tools.togai.price_plan_changes import open_plan
@@ -294,4 +294,13 @@ async def create_purchase(
         "expiryDate": expiryDate,
     }
     require_terms(asked)
-    return await togai.fetch(Purchase, at={"account_id": accountId}, body=terms(togai, asked))
+    body = terms(togai, asked)
+    made = await togai.fetch(Purchase, at={"account_id": accountId}, body=body)
+    recognition.require_same(togai, made, same_terms(accountId, body), "purchase")
+    return made
+
+
+def same_terms(account_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """What a purchase shows again of its body: all but what differs from its plan."""
+    parts = ("purchasePlanOverride", "associationOverride")
+    return {name: body[name] for name in body if name not in parts} | {"accountId": account_id}

@@ -8,6 +8,7 @@ from billing_mcp.errors import Conflict
 from billing_mcp.results import Result, values
 from billing_mcp.sameness import holds
 from billing_mcp.tools import wording
+from billing_mcp.upstream import Togai
 
 
 class Done(Result):
@@ -58,6 +59,20 @@ async def require_free_name(
                 field="name",
                 next_step=f"Choose another name; {shown_by} shows the one there is.",
             )
+
+
+def require_same(togai: Togai, found: Result, wanted: Mapping[str, Any], noun: str) -> None:
+    """What the vendor answers to a key that it knows already must not pass for what is asked now.
+
+    Raises `Conflict`.
+    """
+    if togai.operation_given and not holds(values(found), wanted):
+        raise Conflict(
+            f"operationId {togai.operation_id} was already used for another {noun}; nothing was "
+            "done now.",
+            field="operationId",
+            next_step=f"Leave operationId out for a new {noun}.",
+        )
 
 
 def in_force(found: Result, wanted: Any) -> Verdict:
