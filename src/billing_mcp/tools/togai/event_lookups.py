@@ -6,7 +6,7 @@ from pydantic import Field
 
 from billing_mcp.declarations import READ, Toolset
 from billing_mcp.params import Name, NextToken, SmallPageSize
-from billing_mcp.results import Page, Result, TokenPage
+from billing_mcp.results import Exact, Page, Result, TokenPage
 from billing_mcp.tools.togai.event_schemas import EventSchemaName
 from billing_mcp.upstream import Togai
 
@@ -69,12 +69,35 @@ class UsageEvent(Result):
         return str(self.eventPayload.get("id") or self.referenceId)
 
 
+class Reading(Result):
+    """What one meter made of an event."""
+
+    status: str | None = None
+    units: Exact | None = None
+
+
+class FeatureUse(Result):
+    overageInCycle: Exact | None = None
+    overageInEvent: Exact | None = None
+
+
+class Revenue(Result):
+    revenueBaseCurrency: Exact | None = None
+    revenueInvoiceCurrency: Exact | None = None
+
+
+class PipelineInfo(Result):
+    usageMeters: list[Reading] | None = None
+    featureDetails: FeatureUse | None = None
+    revenueDetails: list[Revenue] | None = None
+
+
 class ExplainedEvent(UsageEvent):
     """An arrival with what was made of it: meters, plans, credits, enrichments."""
 
     concise: ClassVar = ()
 
-    eventPipelineInfo: dict[str, Any] | None = None
+    eventPipelineInfo: PipelineInfo | None = None
 
 
 @toolset.tool(READ, EVENTS_ROUTE, title="List usage events")
