@@ -32,7 +32,11 @@ def test_a_fee_is_owed_as_often_as_it_is_bought_whenever_it_recurs() -> None:
     (half,) = lines(plan, "USD", Quantities(Decimal(3), {"addon.setup": Decimal("0.5")}))
 
     # 3 x 9.99, and 0.5 x 9.99 = 4.995, cut to the cent
-    assert (three.quantity, three.rate, three.amount) == (3, Decimal("9.99"), Decimal("29.97"))
+    assert (three.quantity, three.rate, three.amount) == (
+        Decimal(3),
+        Decimal("9.99"),
+        Decimal("29.97"),
+    )
     assert (half.quantity, half.amount) == (Decimal("0.5"), Decimal("4.99"))
 
 
@@ -51,8 +55,13 @@ def test_cards_are_named_by_what_they_price() -> None:
         "grantDetails": {"priority": 2, "expiryType": "NO_EXPIRY"},
         "rateDetails": rates,
     }
-    parts = {"fixedFeeRateCards": [FEE], "billingEntitlementRateCards": [ENTITLEMENT]}
-    plan = read_plan(details(creditGrantRateCards=[grant], **parts))
+    plan = read_plan(
+        details(
+            creditGrantRateCards=[grant],
+            fixedFeeRateCards=[FEE],
+            billingEntitlementRateCards=[ENTITLEMENT],
+        )
+    )
 
     assert card_ids(plan) == {"addon.setup", "feat.calls", "addon.credit"}
     # 2 x 100 of credit at 0.90 each

@@ -126,7 +126,7 @@ def test_an_account_that_cannot_be_billed_so_stays_and_the_others_move(ask: Aske
     rates = [{"currency": code, "rate": 10} for code in ("USD", "EUR")]
     account(ask)
     account(ask, "euro", invoiceCurrency="EUR")
-    both = {
+    both: dict[str, Any] = {
         "supportedCurrencies": ["USD", "EUR"],
         "fixedFeeRateCards": [fee("10", rateValues=rates)],
     }
