@@ -57,7 +57,8 @@ def test_a_purchase_is_invoiced_and_given_at_once(ask: Asker) -> None:
     assert (made["price"], made["status"]) == (60, "SUCCESS")
     (invoice,) = invoices(ask)
     assert invoice["id"] == made["invoiceId"]
-    assert (invoice["invoiceType"], invoice["status"], invoice["totalAmount"]) == ("AD_HOC", "DUE", 60)
+    assert (invoice["invoiceType"], invoice["status"]) == ("AD_HOC", "DUE")
+    assert invoice["totalAmount"] == 60
     assert credits_of(ask, calls) == 120
 
 

@@ -83,10 +83,8 @@ def read(request: Call, account: Row, *, proposed: bool) -> dict[str, Any]:
 
 def _type(body: Mapping[str, Any], *, proposed: bool) -> str:
     """The type, if all that is in the body belongs to it. Without one it grants (documented)."""
-    if proposed or "type" in body:
-        kind = call.one_of(body, "type", _TYPES)
-    else:
-        kind = _TYPES[0]
+    stated = proposed or "type" in body
+    kind = call.one_of(body, "type", _TYPES) if stated else _TYPES[0]
     allowed = _BELONG.get(kind, ("pricePlanId", *_OF_PLAN))
     for name in body:
         if name not in (*_ANY, "paymentMode", *allowed):
