@@ -226,6 +226,28 @@ def test_schedules_that_follow_each_other_are_merged_if_asked(ask: Asker) -> Non
     assert sorted(periods) == ["2026-11-01", "2026-12-01", "2027-01-01", "2027-02-01"]
 
 
+def test_what_was_merged_can_be_cut_again_in_the_same_draft(ask: Asker) -> None:
+    account(ask)
+    plan_id = published(ask)
+    associate(ask, plan_id, "2026-11-01", "2027-01-01")
+
+    edit(
+        ask,
+        {**put_on(plan_id, "2027-01-01"), "mergeSchedules": True},
+        take_off("2027-02-01", "2027-03-01"),
+    )
+
+    drafted = listed(ask, "DRAFT")
+    assert brief(drafted) == [
+        ("Growth", "2026-11-01", "2027-02-01"),
+        ("Growth", "2027-03-01", "9999-01-01"),
+    ]
+    assert finalize(ask) == drafted
+    until(ask, "2027-03-10T00:00:00Z")
+    periods = [one["startDate"][:10] for one in invoices(ask)]
+    assert sorted(periods) == ["2026-11-01", "2026-12-01", "2027-01-01", "2027-03-01"]
+
+
 def test_what_would_break_a_running_cycle_is_not_merged(ask: Asker) -> None:
     account(ask)
     plan_id = published(ask)

@@ -146,6 +146,18 @@ def test_a_running_cycle_that_allows_it_is_billed_by_the_new_cards_from_its_star
     assert totals == {"2026-11-01": 49, "2026-12-01": 30}
 
 
+def test_a_schedule_that_ends_in_the_past_is_not_billed_otherwise(ask: Asker) -> None:
+    account(ask)
+    associate(ask, published(ask, allowOngoingCycleUpdates=True), "2026-10-01")
+    (schedule,) = listed(ask)
+    operations = {"operations": [change("fee", fee_card("30"))]}
+    ask.done("POST", f"/v2/schedules/{schedule['id']}/rate_cards", operations)
+    edit(ask, take_off("2026-11-10"))
+
+    assert errors(ask, schedule["id"]) == ["The schedule has ended"]
+    assert ask.togai("POST", "/v2/accounts/main/finalize_schedules", {}).status == 400
+
+
 def test_fees_in_advance_of_a_running_cycle_stay_as_they_are(ask: Asker) -> None:
     account(ask)
     associate(ask, published(ask, timing="IN_ADVANCE", allowOngoingCycleUpdates=True))

@@ -47,9 +47,8 @@ class Draft:
                 changed = self.schedule(edit["id"])
                 changed |= {name: edit[name] for name in OVERRIDES}
             case "merge":
-                following = self.schedule(edit["id"])
-                self.schedules.remove(following)
-                self.schedule(edit["into"])["end_date"] = following["end_date"]
+                self.schedules.remove(self.schedule(edit["id"]))
+                self.schedule(edit["into"])["end_date"] = edit["end"]
         self.edits.append(edit)
         self.schedules.sort(key=lambda one: (one["start_date"], one["id"]))
 
@@ -185,4 +184,9 @@ def override(schedule: Mapping[str, Any], **columns: str | None) -> dict[str, An
 
 def merge(schedule: Schedule, following: Schedule) -> dict[str, Any]:
     """The edit that makes two schedules one."""
-    return {"do": "merge", "id": following["id"], "into": schedule["id"]}
+    return {
+        "do": "merge",
+        "id": following["id"],
+        "into": schedule["id"],
+        "end": following["end_date"],
+    }

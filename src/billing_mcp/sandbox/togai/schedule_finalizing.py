@@ -72,7 +72,7 @@ def _obstacle(account: Row, plan: Row, details: dict[str, Any]) -> str | None:
 def _of_running(request: Call, schedule: Schedule, after: Schedule) -> list[dict[str, Any]]:
     """Ours: a cycle that runs is billed otherwise if the plan allows it and pays nothing ahead."""
     message = None
-    if schedule["end_date"] <= request.stamp:
+    if after["end_date"] <= request.stamp:
         message = "The schedule has ended"
     elif schedule["start_date"] <= request.stamp:
         if not effective_details(request.db, schedule).get("allow_ongoing_cycle_updates"):
@@ -115,10 +115,10 @@ def finalize(request: Call, draft: Draft) -> None:
     for edit in draft.edits:
         if edit["do"] == "cut":
             _cut(request, edit, last)
-    for one in draft.schedules:
-        row = _found(request, one["id"])
-        if row is not None and row["end_date"] < one["end_date"]:
-            associations.extend(request, row, one["end_date"])
+        elif edit["do"] == "merge":
+            row = _found(request, edit["into"])
+            if row is not None:
+                associations.extend(request, row, edit["end"])
     for before, after in draft.overridden():
         _bill_otherwise(request, before, after)
     for one in draft.added():
