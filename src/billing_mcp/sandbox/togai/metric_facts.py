@@ -57,13 +57,14 @@ def events(request: Call, window: Window) -> Iterator[Fact]:
         yield Fact(clock.read(row["happened_at"]), about, Decimal(1))
 
 
+# The vendor's groups of statuses, by the word after the first.
+_STATUS_GROUPS = {"COMPLETED": "PROCESSED", "FAILED": "UNPROCESSED", "IN": "IN_PROGRESS"}
+
+
 def _group_of(status: str) -> str:
-    """The vendor's groups of statuses; ours: one that is in none of them stands for itself."""
-    if status.startswith("INGESTION_COMPLETED"):
-        return "PROCESSED"
-    if status.startswith("INGESTION_FAILED"):
-        return "UNPROCESSED"
-    return "IN_PROGRESS" if status == "INGESTION_IN_PROGRESS" else status
+    """Ours: a status that is in none of the vendor's groups stands for itself."""
+    _, _, rest = status.partition("INGESTION_")
+    return _STATUS_GROUPS.get(rest.partition("_")[0], status)
 
 
 def usage(request: Call, window: Window) -> Iterator[Fact]:
