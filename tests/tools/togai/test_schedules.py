@@ -135,7 +135,7 @@ async def test_a_plan_of_a_change_that_makes_no_sense_is_refused(
         "edits[0].effectiveUntil",
     )
     assert nowhere["field"] == "edits[0].pricePlanId"
-    assert unknown["kind"] == "not-found"
+    assert (unknown["kind"], unknown["field"]) == ("not-found", "pricePlanId")
 
 
 async def test_a_card_that_is_not_there_is_refused_before_it_is_changed(
@@ -191,3 +191,25 @@ async def test_a_change_of_the_first_generation_that_makes_no_sense_is_refused(
 
     assert (without["kind"], without["field"]) == ("invalid-request", "pricePlanId")
     assert backwards["field"] == "edits[0].effectiveUntil"
+
+
+@pytest.mark.parametrize(
+    ("tool", "argument", "shown_by"),
+    [
+        ("list-schedule-errors", "scheduleId", "list-account-schedules"),
+        ("get-job", "jobId", "list-jobs"),
+        ("get-migration-status", "migrationId", "list-migrations"),
+        ("get-purchase", "purchaseId", "list-account-purchases"),
+        ("get-proposal", "purchaseProposalId", "list-account-proposals"),
+    ],
+)
+async def test_an_id_that_is_not_there_is_answered_with_where_ids_are(
+    client: Client, world: World, tool: str, argument: str, shown_by: str
+) -> None:
+    error = failure(await client.call_tool(tool, {argument: "nothing.0"}))
+
+    assert (error["kind"], error["next"]) == (
+        "not-found",
+        f"Check {argument}; {shown_by} shows those there are.",
+    )
+    assert world.plan

@@ -121,7 +121,14 @@ async def told(togai: Togai, edits: Sequence[Mapping[str, Any]]) -> str:
     for edit in map(flat, edits):
         plan_id = edit["pricePlanId"]
         if plan_id is not None and plan_id not in names:
-            plan = await plan_of(togai, plan_id)
+            try:
+                plan = await plan_of(togai, plan_id)
+            except errors.NotFound as error:
+                raise errors.NotFound(
+                    error.message,
+                    field="pricePlanId",
+                    next_step="Check pricePlanId; list-price-plans shows those there are.",
+                ) from error
             names[plan_id] = wording.named("price plan", plan.id, plan.name)
         period = f"from {edit['from']} "
         open_end = edit["until"] == OPEN_END.isoformat()
