@@ -271,3 +271,22 @@ async def test_a_change_of_a_written_draft_is_planned_with_its_new_sum() -> None
         "credits and the wallet pay."
     )
     assert plan["after"] == {"autoAdvance": True, "totalAmount": "12.50", "status": "DUE"}
+
+
+@pytest.mark.parametrize(
+    ("before", "kept"),
+    [(["Set-up"], "committed"), (["Set-up", "Visits"], "unknown"), ([], "rejected")],
+)
+async def test_charges_that_a_lost_call_should_have_replaced_do_not_pass_for_its_own(
+    before: list[str], kept: str, allowed: Settings
+) -> None:
+    async with guarded(allowed) as at:
+        call = good_calls(at.world)["set-invoice-charges"]
+        path = f"/togai/invoices/{call['invoiceId']}/miscellaneous_charges"
+        there = [{"name": name, "value": "100"} for name in before]
+        at.world.ask("PUT", path, {"items": there})
+        calls = {"set-invoice-charges": call}
+        await lose(at, "set-invoice-charges", "reset-before", calls)
+        at.time.pass_by(LATER)
+        shown = facts(await at.call("get-operation", {"operationId": OPERATION}))
+    assert shown["state"] == kept

@@ -115,13 +115,23 @@ def _fits(items: Sequence[Charge], charged: Mapping[str, Any], currency: str) ->
     )
 
 
-async def _set_on_invoice(togai: Togai, asked: Mapping[str, Any]) -> Verdict:
-    invoice = await invoice_lookups.invoice_of(togai, asked["invoiceId"])
-    items = [Charge.model_validate(item) for item in asked["items"]]
+def _verdict(items: Sequence[Charge], invoice: WholeInvoice) -> Verdict:
+    """Charges of the invoice and of its account stand on it side by side, so that those which
+    are there beside the ones asked for may be the other's, or what should have been replaced."""
     charged = _charged(invoice)
-    # The account's own charges for its upcoming invoice may stand beside them.
-    there = _fits(items, charged, invoice.currency() or "") and (items or not charged)
-    return Applied(_answer(items)) if there else NotApplied()
+    if not _fits(items, charged, invoice.currency() or ""):
+        return NotApplied()
+    if len(charged) == len(items):
+        return Applied(_answer(items))
+    return Undecided(
+        f"get-invoice of {invoice.id} shows other charges (MISCELLANEOUS_CHARGE) than these alone; "
+        "to set the same ones once more does no harm"
+    )
+
+
+async def _set_on_invoice(togai: Togai, asked: Mapping[str, Any]) -> Verdict:
+    items = [Charge.model_validate(item) for item in asked["items"]]
+    return _verdict(items, await invoice_lookups.invoice_of(togai, asked["invoiceId"]))
 
 
 def _answer(items: Sequence[Charge]) -> Page[MiscellaneousCharge]:
@@ -183,11 +193,11 @@ async def _set_upcoming(togai: Togai, asked: Mapping[str, Any]) -> Verdict:
     """They are shown on the upcoming invoice only, and by nothing where there is none yet."""
     items = [Charge.model_validate(item) for item in asked["items"]]
     drafts = await _drafts(togai, asked["accountId"])
-    for draft in drafts:
-        if items and _fits(items, _charged(draft), draft.currency() or ""):
-            return Applied(_answer(items))
-    if items and drafts:
-        return NotApplied()
+    verdicts = [_verdict(items, draft) for draft in drafts] if items else []
+    for kind in (Applied, Undecided, NotApplied):
+        for verdict in verdicts:
+            if isinstance(verdict, kind):
+                return verdict
     return Undecided(
         "no running invoice of the account shows such charges; to set them once more does no harm"
     )
