@@ -15,6 +15,9 @@ PLAN = {
 SLAB_RATES = [{"order": 1, "rate": "0.05"}]
 SAMPLES = {
     "primaryEmail": "billing@acme.example",
+    "email": "payable@acme.example",
+    "emailRecipients": ["payable@acme.example"],
+    "additionalEmailRecipients": ["books@acme.example"],
     "invoiceCurrency": "USD",
     "pricePlanDetails": PLAN,
     # Published in short form: each part replaces the plan's.

@@ -15,6 +15,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainValidator,
+    SecretStr,
     WithJsonSchema,
 )
 from pydantic_core import PydanticCustomError
@@ -87,6 +88,14 @@ def on_one_line(text: str) -> str:
 
 Name = Annotated[str, AfterValidator(on_one_line)]
 """Text on one line. Give it its own lengths: `Annotated[Name, Field(max_length=50)]`."""
+
+
+def _secret(value: SecretStr) -> SecretStr:
+    on_one_line(value.get_secret_value())
+    return value
+
+
+Password = Annotated[SecretStr, AfterValidator(_secret)]
 
 
 def _decimal(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from billing_mcp.declarations import (
     CREATE,
@@ -16,7 +16,7 @@ from billing_mcp.declarations import (
     Verdict,
     Write,
 )
-from billing_mcp.params import CustomerId, Email, Name
+from billing_mcp.params import CustomerId, Email, Name, Password
 from billing_mcp.results import Result
 from billing_mcp.tools import wording
 from billing_mcp.tools.togai.customers import Address, Customer, customer_of
@@ -134,7 +134,7 @@ async def create_customer_contact(
     email: Email,
     preferredUsername: Annotated[Name | None, Field(pattern="^[A-Za-z0-9]{3,50}$")] = None,
     phone: Annotated[Name | None, Field(max_length=30)] = None,
-    password: Annotated[SecretStr | None, Field(min_length=1, max_length=100)] = None,
+    password: Annotated[Password | None, Field(min_length=1, max_length=100)] = None,
     loginAccess: Annotated[
         bool | None, Field(description="To the customer portal; default false")
     ] = None,

@@ -61,7 +61,7 @@ class EnrichedField(Body):
     type: Literal["ATTRIBUTE", "DIMENSION"]
     enrichmentType: Literal["VALUE", "JSON_LOGIC", "JSON_LOGIC_FROM_DEPENDENCY"]
     value: Annotated[
-        str,
+        Name,
         Field(
             min_length=1,
             max_length=1500,

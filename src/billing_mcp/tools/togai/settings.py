@@ -176,7 +176,7 @@ async def create_setting(
     entityType: EntityType,
     entityId: Part,
     name: Part,
-    value: Annotated[str, Field(max_length=4000)],
+    value: Annotated[Name, Field(max_length=4000)],
     dataType: DataType,
 ) -> Setting:
     """Create a setting of the organisation, a customer or an account, for enrichments to read."""
@@ -222,7 +222,7 @@ SETTING = Kind(_of, _named, "settingId", "get-setting", "list-settings")
 async def update_setting(
     togai: Togai,
     settingId: FullId,
-    value: Annotated[str | None, Field(max_length=4000)] = None,
+    value: Annotated[Name | None, Field(max_length=4000)] = None,
     name: Part | None = None,
     dataType: DataType | None = None,
 ) -> Setting:

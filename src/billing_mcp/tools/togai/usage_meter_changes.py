@@ -44,7 +44,7 @@ class MeterFilter(Body):
 
 class Computation(Body):
     computation: Annotated[
-        str,
+        Name,
         Field(
             min_length=1,
             max_length=500,
@@ -52,7 +52,7 @@ class Computation(Body):
         ),
     ]
     matcher: Annotated[
-        str | None, Field(max_length=1500, description="JSONLogic: which events count")
+        Name | None, Field(max_length=1500, description="JSONLogic: which events count")
     ] = None
     order: Annotated[int, Field(ge=0, le=1000)] = 1
 
