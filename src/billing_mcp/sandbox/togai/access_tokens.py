@@ -28,7 +28,6 @@ def authenticate(request: Call) -> Reply:
     """A new token for an API key; a token, asked with one."""
     if _claims(request.caller.credential) is not None:
         return Reply({"token": request.caller.credential})
-    request.effect("access-token", settings.ORGANISATION)
     return Reply({"token": _token(request, _LIFETIME, sub=settings.ORGANISATION)})
 
 
@@ -41,7 +40,13 @@ def create_portal_token(request: Call) -> Reply:
     account_ids = _accounts(request, body, customer_id)
     seconds = call.whole(body, "expiry", minimum=1, maximum=_LONGEST_S, default=_LONGEST_S)
     request.effect("portal-token", customer_id)
-    token = _token(request, timedelta(seconds=seconds), sub=customer_id, accounts=account_ids)
+    token = _token(
+        request,
+        timedelta(seconds=seconds),
+        sub=customer_id,
+        accounts=account_ids,
+        jti=request.new_uuid(),
+    )
     return Reply({"token": token})
 
 
@@ -68,7 +73,6 @@ def _token(request: Call, lifetime: timedelta, **claims: Any) -> str:
     times = {
         "iat": int(request.now.timestamp()),
         "exp": int((request.now + lifetime).timestamp()),
-        "jti": request.new_uuid(),
     }
     return f"{_part({'alg': 'none', 'typ': 'JWT'})}.{_part(claims | times)}."
 
