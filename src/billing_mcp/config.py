@@ -90,7 +90,9 @@ VARIABLES = (
         1_000_000,
     ),
     Variable("POLICY", "TOML file of who may write what, and who has to agree", "built in", "path"),
-    Variable("ROLE", "role in that policy of callers without a token; `keys add`: of the key", "none"),
+    Variable(
+        "ROLE", "role in that policy of callers without a token; `keys add`: of the key", "none"
+    ),
     Variable(
         "LEDGER_URL",
         "where the ledger of writes is: a file, or a `postgresql://` URL",
