@@ -41,7 +41,12 @@ async def test_an_operation_shows_what_was_asked_and_what_became_of_it(era: str)
         "sentAt": "2026-11-21T12:00:00Z",
         "settledAt": "2026-11-21T12:00:00Z",
         "principal": "local",
-        "customer": "harbor-main",
+        "target": "harbor-main",
+        "customer": "harbor-labs",
+        "purpose": "Goodwill credit",
+        "amount": "50.00",
+        "amountCurrency": "USD",
+        "rule": "built-in.without_approval.per_customer_day.other",
         "arguments": {
             "accountId": "harbor-main",
             "creditAmount": "50",
@@ -98,9 +103,10 @@ async def test_a_list_is_a_line_for_each_operation() -> None:
     async with guarded() as at:
         await at.call("grant-credit", GRANT | {"operationId": OPERATION})
         text = said(await at.call("list-operations", {}))
+    whose = "harbor-main|harbor-labs|50.00|USD|local"
     assert text.splitlines()[1:] == [
-        "operationId|createdAt|state|tool|customer|principal",
-        f"{OPERATION}|2026-11-21T12:00:00Z|committed|grant-credit|harbor-main|local",
+        "operationId|createdAt|state|tool|target|customer|amount|amountCurrency|principal",
+        f"{OPERATION}|2026-11-21T12:00:00Z|committed|grant-credit|{whose}",
     ]
 
 
