@@ -12,7 +12,7 @@ from billing_mcp.guard.operations import State
 from billing_mcp.upstream import ATTEMPTS
 from good_calls import event, good_calls
 from guard.guarded import LATER, Guarded, guarded
-from recording import SILENCE, Recorder, Says, attach
+from recording import SILENCE, Granting, Recorder, Says, attach
 from unguarded import ANYTHING
 
 pytestmark = pytest.mark.anyio
@@ -312,7 +312,7 @@ async def test_a_lease_is_renewed_before_a_request_that_it_might_not_outlive() -
 async def test_the_request_ids_of_the_vendor_are_kept_of_every_try() -> None:
     busy = Says({"message": "busy"}, 503, {"X-Request-Id": "try"})
     async with guarded() as at:
-        attach(at.server, Recorder(*[busy] * ATTEMPTS))
+        attach(at.server, Granting(*[busy] * ATTEMPTS))
         await at.call("grant-credit", GRANT | {"operationId": OPERATION})
         row = await at.row(OPERATION)
     assert row.vendor_request_ids == ("try",) * ATTEMPTS
