@@ -4,6 +4,7 @@ from typing import Any
 
 import anyio.lowlevel
 import pytest
+from mcp.types import Implementation
 
 from answers import facts, failure, said
 from billing_mcp.config import Settings
@@ -326,3 +327,13 @@ async def test_the_row_keeps_who_asked_for_what_and_no_address() -> None:
     assert customer.arguments["primaryEmail"] == "[personal]"
     assert (customer.target, customer.customer) == ("acme", None)
     assert (credit.target, credit.customer) == ("harbor-main", "harbor-labs")
+
+
+@pytest.mark.parametrize("era", ["modern", "legacy"])
+async def test_the_row_names_the_program_that_called_as_it_calls_itself(era: str) -> None:
+    desk = Implementation(name="support\ndesk", version="7.1")
+    async with guarded(era=era, client_info=desk) as at:
+        await at.call("grant-credit", GRANT | {"operationId": OPERATION})
+        row = await at.row(OPERATION)
+        seen = facts(await at.call("get-operation", {"operationId": OPERATION}))
+    assert row.client == seen["client"] == "support desk 7.1"
