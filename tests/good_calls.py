@@ -7,6 +7,8 @@ from world import CYCLE, World
 
 FAILED_GROUP = "11111111-1111-4111-8111-111111111111"
 FRESH_GROUP = "22222222-2222-4222-8222-222222222222"
+# The operation that the ledger's tools look at: give it to a write before them.
+GRANTED = "33333333-3333-4333-8333-333333333333"
 
 PLAN = {
     "supportedCurrencies": ["USD"],
@@ -29,7 +31,8 @@ def good_calls(world: World) -> dict[str, dict[str, Any]]:
     _report(world, FRESH_GROUP)
     entries = f"/togai/accounts/harbor-main/features/{world.answers}/entries"
     entry_id = world.ask("GET", entries)["data"][0]["id"]
-    return _togai(world, entry_id) | _looked_up(world) | _suger() | _run()
+    of_the_ledger = {"get-operation": {"operationId": GRANTED}, "list-operations": {}}
+    return _togai(world, entry_id) | _looked_up(world) | _suger() | _run() | of_the_ledger
 
 
 def _report(world: World, group_id: str) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 OPERATION = "0b6f2a34-6f0e-4a6e-9a55-3f8f0c1d2e4a"
+ANOTHER = "1d8e5b10-93c4-4c57-8f0e-2b6d7a9c4e5f"
 
 # Structured contents of the steps before, by the number of their call.
 Seen = list[Any]
@@ -130,7 +131,7 @@ WALKS: dict[str, Walk] = {
                     id="blue-harbour-main",
                     name="Harbour main",
                     invoiceCurrency="USD",
-                    operationId=OPERATION,
+                    operationId=ANOTHER,
                 ),
             ),
             ("search-tools", always(query="put an account on a price plan")),

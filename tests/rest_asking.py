@@ -9,6 +9,7 @@ from urllib.parse import quote
 import httpx2
 from starlette.applications import Starlette
 
+from billing_mcp import approvals
 from billing_mcp.http.rest import routes
 from billing_mcp.http.routes import RestRoute
 from billing_mcp.server import BillingServer
@@ -43,6 +44,18 @@ def request_of(
     else:
         request["params"] = given
     return request
+
+
+async def approved(
+    http: httpx2.AsyncClient, server: BillingServer, request: Mapping[str, Any], **headers: str
+) -> httpx2.Response:
+    """The answer to a request; one that waits for a person first is approved by one."""
+    answer = await http.request(**request, headers=headers)
+    if answer.status_code != 202:
+        return answer
+    operation_id = problem_of(answer, 202, "approval-required")["operationId"]
+    await approvals.approve(server.tenant, operation_id, "somebody", identified=True)
+    return await http.request(**request, headers={**headers, "idempotency-key": operation_id})
 
 
 def problem_of(answer: httpx2.Response, status: int, kind: str) -> dict[str, Any]:

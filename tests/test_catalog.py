@@ -20,6 +20,7 @@ from billing_mcp.shapes import shape_of
 from billing_mcp.tenants import Caller, Tenant
 from billing_mcp.tools import vendor_of
 from good_calls import good_calls
+from unguarded import ANYTHING
 from world import World, open_world
 
 NAMES = tuple(tools.MODULES)
@@ -30,7 +31,7 @@ ORDERS = re.compile(
 )
 # design.md §5: what a model sees of the 33 tools, at four bytes a token.
 # Tokens as bytes/4: design §5, and what is left of it for the ledger and for answers.
-TOKEN_BUDGETS = {"core": 6_000, "default": 6_200}
+TOKEN_BUDGETS = {"core": 6_000, "default": 6_600}
 
 
 def declaration(name: str) -> Declaration:
@@ -88,7 +89,8 @@ def test_arguments_are_spelled_in_camel_case(published: dict[str, Any]) -> None:
 
 def test_an_output_schema_requires_only_what_is_always_there(published: dict[str, Any]) -> None:
     schema = published["outputSchema"]
-    listed = "hasMore" in schema["properties"]
+    # A write may answer with its plan instead, which has no rows.
+    listed = "hasMore" in schema["properties"] and published["annotations"]["readOnlyHint"]
     assert schema["required"] == (["environment", "data"] if listed else ["environment"])
     assert all("required" not in keywords for keywords in objects(schema["properties"]))
     assert all(
@@ -101,7 +103,8 @@ def test_a_write_takes_an_operation_id_and_states_its_facts(published: dict[str,
         return
     reads = published["annotations"]["readOnlyHint"]
     declared = declaration(published["name"])
-    assert ("operationId" in published["inputSchema"]["properties"]) is not reads
+    if published["name"] != "get-operation":
+        assert ("operationId" in published["inputSchema"]["properties"]) is not reads
     assert (declared.write is None) is reads
     if declared.write is not None:
         assert declared.write.find_out
@@ -310,7 +313,7 @@ class Listener:
 @pytest.mark.anyio
 @pytest.mark.parametrize("name", [name for name in NAMES if vendor_of(name)])
 async def test_the_first_request_of_a_good_call_is_the_declared_route(name: str) -> None:
-    server = BillingServer(Settings(toolsets=("all",)))
+    server = BillingServer(Settings(toolsets=("all",), policy=ANYTHING))
     world = open_world(server)
     arguments = good_calls(world)[name]
     declared = declaration(name)
@@ -322,6 +325,9 @@ async def test_the_first_request_of_a_good_call_is_the_declared_route(name: str)
     async with connected(server) as client:
         result = await client.call_tool(name, arguments)
     assert not result.is_error, result.structured_content
+    if declared.write is not None and declared.write.amount is not None:
+        # The policy has to know whose money it is, and in which currency.
+        assert listener.seen.pop(0) == ("GET", ["accounts", "harbor-main"])
     method, path = listener.seen[0]
     expected_method, template = declared.route.split(" ")
     assert method == expected_method
@@ -333,5 +339,5 @@ async def test_the_first_request_of_a_good_call_is_the_declared_route(name: str)
 
 def test_two_servers_in_one_process_do_not_share_what_they_serve() -> None:
     first, second = BillingServer(Settings(read_only=True)), BillingServer(Settings())
-    assert len(asyncio.run(first.list_tools())) == 20
-    assert len(asyncio.run(second.list_tools())) == 36
+    assert len(asyncio.run(first.list_tools())) == 22
+    assert len(asyncio.run(second.list_tools())) == 38

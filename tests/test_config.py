@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from billing_mcp import tools
 from billing_mcp.catalog import Catalog
@@ -37,8 +38,13 @@ GOOD: dict[str, tuple[str, Any]] = {
     "AUTH_JWKS_URL": ("https://login.example/keys", "https://login.example/keys"),
     "AUTH_ALGORITHMS": ("EdDSA, PS256", ("EdDSA", "PS256")),
     "AUTH_TENANT_CLAIM": ("org", "org"),
+    "AUTH_ROLE_CLAIM": ("groups", "groups"),
     "API_KEYS": ("keys.toml", Path("keys.toml")),
     "RATE_LIMIT": ("0", 0),
+    "POLICY": ("/etc/billing/policy.toml", Path("/etc/billing/policy.toml")),
+    "ROLE": ("support", "support"),
+    "LEDGER_URL": ("sqlite:///var/lib/ledger", SecretStr("sqlite:///var/lib/ledger")),
+    "LEDGER_RETENTION": ("30", 30),
     "LOG_LEVEL": ("debug", "DEBUG"),
     "UPSTREAM_CONCURRENCY": ("1000", 1000),
     "UPSTREAM_TIMEOUT": ("1", 1),
@@ -292,3 +298,9 @@ def test_a_secret_is_in_no_text_of_the_settings() -> None:
 )
 def test_loopback_is_what_never_leaves_the_machine(host: str, loopback: bool) -> None:
     assert is_loopback(host) is loopback
+
+
+def test_a_ledger_in_the_words_of_another_program_is_not_taken_for_a_file() -> None:
+    with pytest.raises(SettingsError, match=r"BILLING_MCP_LEDGER_URL .* as postgresql://") as info:
+        from_environ({"BILLING_MCP_LEDGER_URL": "host=db password=hunter2"})
+    assert "hunter2" not in str(info.value)

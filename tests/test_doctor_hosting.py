@@ -260,12 +260,13 @@ def test_each_tenant_is_looked_at_with_its_own_keys(
         path.chmod(0o600)
         code, lines = doctor(capsys, "--tenants", str(path), "--api-keys", str(keys))
     assert code == 1
-    assert lines[2:] == [
+    of_vendors = [line for line in lines if "policy" not in line.lower() and "ledger" not in line]
+    assert of_vendors[2:] == [
         "ok       1 of 1 API keys are valid",
-        "ok       tenants.acme: 22 tools are served",
+        "ok       tenants.acme: 24 tools are served",
         "ok       tenants.acme: Togai (sandbox): answers",
         "ok       tenants.acme: Suger: no key, so its tools are absent",
-        "ok       tenants.mill: 16 tools are served",
+        "ok       tenants.mill: 18 tools are served",
         "ok       tenants.mill: Togai: no key, so its tools are absent",
         lines[-1],
     ]

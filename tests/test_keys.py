@@ -88,6 +88,38 @@ def test_the_list_shows_what_a_key_is_for_and_no_secret(
     assert document["keys"][0]["sha256"] not in read
 
 
+def test_a_key_may_have_a_role_of_the_policy_and_the_list_shows_it(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert typed(path, "add", "desk", "--role", "second line") == 0
+    assert typed(path, "add", "plain") == 0
+    desk, plain = api_keys.read(path)
+    assert (desk.role, plain.role) == ("second line", None)
+    capsys.readouterr()
+    assert typed(path, "list") == 0
+    desk_line, plain_line = capsys.readouterr().out.splitlines()
+    assert "  the only tenant  role second line  made " in desk_line
+    assert "role" not in plain_line
+
+
+def test_a_file_of_keys_from_before_there_were_roles_is_read(path: Path) -> None:
+    typed(path, "add", "desk")
+    document = json.loads(path.read_text())
+    del document["keys"][0]["role"]
+    path.write_text(json.dumps(document))
+    (kept,) = api_keys.read(path)
+    assert (kept.name, kept.role) == ("desk", None)
+
+
+def test_the_role_of_a_server_is_not_the_role_of_a_key(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BILLING_MCP_ROLE", "support")
+    assert typed(path, "add", "desk") == 0
+    (kept,) = api_keys.read(path)
+    assert kept.role is None
+
+
 def test_a_revoked_key_is_gone_and_the_others_stay(
     path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -123,12 +155,16 @@ def test_a_name_is_used_once(path: Path, capsys: pytest.CaptureFixture[str]) -> 
         (("add", "x", "--expires", "365000"), "--expires cannot be '365000'"),
         (("add", "x", "--expires", "1.5"), "--expires cannot be '1.5'"),
         (("add", "x", "--expires", "٣"), "--expires cannot be '٣'"),
+        (("add", "x", "--role", " "), "--role cannot be ' ': use a name from the policy"),
+        (("add", "x", "--role", "a\tb"), "--role cannot be 'a\\tb'"),
+        (("add", "x", "--role", "r" * 201), "--role cannot be"),
         (("add", "x", "--tenant", "acme"), "There is no tenant 'acme'. Tenants are named in a"),
         ((), "Use keys add NAME"),
         (("add",), "Use keys add NAME"),
         (("add", "x", "y"), "Use keys add NAME"),
         (("list", "x"), "Use keys add NAME"),
         (("list", "--scopes", "billing:read"), "Use keys add NAME"),
+        (("list", "--role", "support"), "Use keys add NAME"),
         (("show", "x"), "Use keys add NAME"),
     ],
 )

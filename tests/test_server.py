@@ -54,7 +54,7 @@ def test_the_instructions_speak_of_searching_only_where_it_is_served() -> None:
 async def test_the_list_is_whole_ordered_and_the_same_each_time(client: Client) -> None:
     first, second = await client.list_tools(), await client.list_tools()
     assert [tool.name for tool in first.tools] == [tool.name for tool in second.tools]
-    assert len(first.tools) == 36
+    assert len(first.tools) == 38
     assert first.next_cursor is None
 
 

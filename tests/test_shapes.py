@@ -51,7 +51,14 @@ async def list_things(togai: Togai, kind: Name | None = None) -> TokenPage[Thing
     return await togai.fetch(TokenPage[Thing], query={"kind": kind})
 
 
-@toolset.tool(CREATE, "POST /things", title="Make it", write=Write(find_out="look"))
+async def unasked(*_: object) -> Any:
+    raise NotImplementedError
+
+
+WRITE = Write(find_out="look", reconcile=unasked, preview=unasked, stake=unasked)
+
+
+@toolset.tool(CREATE, "POST /things", title="Make it", write=WRITE)
 async def make_thing(
     togai: Togai,
     pair: Pair,
@@ -64,7 +71,7 @@ async def make_thing(
     return await togai.fetch(Thing, body={})
 
 
-@toolset.tool(CREATE, "POST /once", write=Write(find_out="look", key="id"))
+@toolset.tool(CREATE, "POST /once", write=WRITE)
 async def send_once(togai: Togai) -> Letter:
     """Send a letter once."""
     return await togai.fetch(Letter)
@@ -92,7 +99,12 @@ def test_a_signature_is_published_as_a_closed_object_without_noise() -> None:
             "tags": {"type": "object", "additionalProperties": {"type": "string"}},
             "title": {"type": "string", "maxLength": 5, "default": "thing"},
             "free": {"type": "object"},
-            "operationId": {"type": "string", "format": "uuid"},
+            "dryRun": {"type": "boolean", "default": False},
+            "operationId": {
+                "type": "string",
+                "format": "uuid",
+                "description": "Same id: done only once",
+            },
         },
         "$defs": {
             "Size": {
@@ -113,11 +125,11 @@ def test_only_a_tool_whose_answer_is_trimmed_has_a_detail() -> None:
     assert "detail" not in shape("make-thing").input_schema["properties"]
 
 
-def test_an_operation_id_promises_to_be_deduped_only_where_the_vendor_does() -> None:
-    deduped = shape("send-once").input_schema["properties"]["operationId"]
-    assert deduped["description"] == "Same id: done only once"
-    assert "description" not in shape("make-thing").input_schema["properties"]["operationId"]
-    assert "operationId" not in shape("list-things").input_schema["properties"]
+def test_every_write_takes_the_id_of_its_operation_and_can_be_planned_and_no_read_does() -> None:
+    ours = {"operationId", "dryRun"}
+    assert ours <= set(shape("send-once").input_schema["properties"])
+    assert ours <= set(shape("make-thing").input_schema["properties"])
+    assert not ours & set(shape("list-things").input_schema["properties"])
 
 
 def test_a_result_is_described_but_only_what_is_always_there_is_required() -> None:

@@ -1,6 +1,9 @@
 """The file of tenants: keys by their place, what each tenant may use, and what is wrong with it."""
 
+import subprocess
+import sys
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ from billing_mcp.catalog import Catalog
 from billing_mcp.cli import main
 from billing_mcp.config import Settings, from_environ, hosting_trouble
 from billing_mcp.credentials import SettingsError
+from billing_mcp.guard.policy_file import Verdict
 
 SECRET = "s3cret-0123456789"
 Read = Callable[..., Settings]
@@ -103,6 +107,45 @@ def test_a_tenant_has_its_own_toolsets_and_can_only_be_narrower_where_the_server
     assert settings.tenants[1].rate_limit == 5
 
 
+def test_a_tenant_may_have_rules_of_its_own_of_the_shape_of_a_policys_table(read: Read) -> None:
+    settings = read(
+        """
+        [tenants.one]
+        sandbox = true
+        rules.needs_two_approvals = ["create-price-plan"]
+        rules.destructive = "refused"
+
+        [tenants.one.rules.ceilings]
+        per_call = { USD = 0.1, other = "7" }
+
+        [tenants.two]
+        sandbox = true
+        """
+    )
+    one, two = (tenant.rules for tenant in settings.tenants)
+    assert one is not None
+    assert one.needs_two_approvals == ("create-price-plan",)
+    assert one.destructive is Verdict.REFUSED
+    # Exactly as it is written, though TOML calls it a float.
+    assert one.ceilings.per_call == {"USD": Decimal("0.1"), "other": Decimal(7)}
+    assert two is None
+
+
+@pytest.mark.parametrize("with_file", [False, True])
+def test_tenants_without_rules_cost_no_start_the_policy(tmp_path: Path, with_file: bool) -> None:
+    path = tmp_path / "tenants.toml"
+    path.write_text("[tenants.a]\nsandbox = true\n")
+    environ = {"BILLING_MCP_TENANTS": str(path)} if with_file else {}
+    program = (
+        "import sys; from billing_mcp.config import from_environ; "
+        f"from_environ({environ!r}); print([m for m in sys.modules if 'guard' in m])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert run.stdout == "[]\n"
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -124,6 +167,15 @@ def test_a_tenant_has_its_own_toolsets_and_can_only_be_narrower_where_the_server
         ),
         ("[tenants.a]\ntogai_api_key = {env='K'}\nsandbox_data = 'x.db'\n", "needs sandbox"),
         ("[tenants.a]\nsandbox = true\nrate_limit = -1\n", "wrong at tenants.a.rate_limit"),
+        ("[tenants.a]\nsandbox = true\nrules = 5\n", "wrong at tenants.a.rules"),
+        (
+            "[tenants.a]\nsandbox = true\nrules.need_plan = []\n",
+            r"tenants\.a\.rules in .*tenants\.toml is wrong at need_plan: .*mean needs_plan\?",
+        ),
+        (
+            "[tenants.a]\nsandbox = true\nrules.needs_plan = ['grant-credits']\n",
+            r"tenants\.a\.rules in .* is wrong at needs_plan.*did you mean grant-credit",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(read: Read, text: str, says: str) -> None:

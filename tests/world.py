@@ -54,6 +54,11 @@ def open_world(server: BillingServer, settings: SandboxSettings | None = None) -
     """Give the server a sandbox with nothing in it but this company."""
     sandbox = open_sandbox(settings or SandboxSettings(demo=False))
     server.tenant._sandbox = sandbox
+    return furnish(sandbox)
+
+
+def furnish(sandbox: Sandbox) -> World:
+    """Make this company in an empty sandbox."""
     world = _togai(sandbox)
     _suger(sandbox)
     return world

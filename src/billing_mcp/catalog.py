@@ -14,21 +14,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
-from uuid import UUID, uuid4
 
-from pydantic import ValidationError
-
-from billing_mcp import errors, results, scopes, tools
+from billing_mcp import errors, recovery, results, scopes, tools
+from billing_mcp.calls import Built, Question, ToolCall
 from billing_mcp.config import Settings
 from billing_mcp.credentials import SettingsError, TenantSettings
 from billing_mcp.declarations import Declaration
-from billing_mcp.params import FOUND_BY
+from billing_mcp.guard.operations import Filters, Listing, Operation
 from billing_mcp.results import Envelope, Outcome
-from billing_mcp.shapes import Shape, shape_of
+from billing_mcp.shapes import shape_of
 from billing_mcp.telemetry import CANCELLED, OK, Call
-from billing_mcp.tenants import VENDOR_NAMES, Caller
-from billing_mcp.upstream import Binding
-from billing_mcp.validation import invalid_arguments, nearest
+from billing_mcp.tenants import VENDOR_NAMES, Caller, Tenant
+from billing_mcp.validation import nearest
 
 logger = logging.getLogger(__name__)
 
@@ -40,14 +37,6 @@ def shipped_schemas() -> dict[str, dict[str, Any]]:
     """
     text = resources.files("billing_mcp").joinpath("schemas.json").read_text(encoding="utf-8")
     return {tool["name"]: tool for tool in json.loads(text)}
-
-
-@dataclass(frozen=True, slots=True)
-class Built:
-    """A tool that can be called."""
-
-    declaration: Declaration
-    shape: Shape
 
 
 class Catalog:
@@ -71,14 +60,21 @@ class Catalog:
     def served_to(self, caller: Caller) -> tuple[str, ...]:
         """What is served to a caller: the tools of their tenant that their scopes permit."""
         selected = self.selected(caller.tenant.settings)
-        if caller.scopes >= scopes.ALL:
+        if caller.scopes >= scopes.ALL and not caller.tenant.has_policy:
             return selected
         return tuple(name for name in selected if self.is_served(name, caller))
 
     def is_served(self, name: str, caller: Caller) -> bool:
         """Whether a caller finds a tool of that name in the list."""
         selected = name in self.selected(caller.tenant.settings)
-        return selected and self.needed_scope(name) in caller.scopes
+        in_scope = selected and self.needed_scope(name) in caller.scopes
+        return in_scope and self._permitted(name, caller)
+
+    def _permitted(self, name: str, caller: Caller) -> bool:
+        """Whether the policy lets the caller's role have a tool at all."""
+        tenant = caller.tenant
+        reads = self.needed_scope(name) == scopes.READ
+        return not tenant.has_policy or tenant.policy.permits(caller.role, name, reads=reads)
 
     def listed(self, caller: Caller) -> list[dict[str, Any]]:
         """What a client lists."""
@@ -114,6 +110,12 @@ class Catalog:
             return errors.NotPermitted(
                 f"{name} needs the scope {self.needed_scope(name)}, which this token lacks.",
                 next_step="Ask for a token with that scope, from whoever gave you this one.",
+            )
+        if barred is None and not self._permitted(name, caller):
+            role = "a caller without a role" if caller.role is None else f'role "{caller.role}"'
+            return errors.NotPermitted(
+                f"The policy of this server does not let {role} have {name}; nothing was sent.",
+                next_step="Whoever runs this server can change its policy.",
             )
         return barred
 
@@ -205,63 +207,28 @@ class Catalog:
             return results.failure(
                 self._unserved(name, caller), Envelope(caller.tenant.environment())
             )
-        built = self.built(name)
-        binding = self._binding(built, arguments, caller)
-        envelope = Envelope(caller.tenant.environment(tools.vendor_of(name)))
+        door = _Door(self, caller)
+        call = ToolCall.of(self.built(name), arguments, caller, door, whole=whole)
         try:
-            result, detail, given = await self._call(built, arguments, binding, caller)
-            if isinstance(result, Outcome):
-                return result
-            envelope = _envelope(binding, envelope)
-            owner = caller.tenant.name
-            return results.success(result, detail, envelope, given, owner, whole=whole)
+            call.validate()
+            if call.built.declaration.write is None or call.built.vendor is None:
+                return (await call.perform()).outcome
+            ledgers = caller.tenant.ledgers
+            gate = await ledgers.gate(ledgers.environment(call.built.vendor))
+            return await gate.let_through(call)
         except errors.BillingError as error:
-            _point_to_ids(error, arguments)
-            return results.failure(error, _envelope(binding, envelope))
-        # The boundary of the server: whatever went wrong inside is logged here, once, and its text
-        # stays here, because only sentences that we wrote may reach a model.
+            return call.failed(error)
+        # The boundary of the server, as in `ToolCall.perform`.
         except Exception:
             logger.exception("%s crashed", name)
-            return results.failure(_crash(built, binding), _envelope(binding, envelope))
+            return call.crashed().outcome
 
-    async def _call(
-        self, built: Built, arguments: Mapping[str, Any], binding: Binding, caller: Caller
-    ) -> tuple[results.Result | Outcome, results.Detail, dict[str, Any]]:
-        declaration, shape = built.declaration, built.shape
-        try:
-            given = shape.validate(arguments)
-        except ValidationError as error:
-            raise invalid_arguments(
-                declaration.name, shape.arguments, error, declaration.short_form
-            ) from error
-        detail = given.pop("detail", "concise")
-        if "operationId" in given:
-            binding.operation_given = given.pop("operationId") is not None
-        passed, skipped = dict(given), 0
-        if "nextToken" in given:
-            skipped, passed["nextToken"] = results.resumed(given, caller.tenant.name)
-        vendor = tools.vendor_of(declaration.name)
-        handle: Any = _Door(self, caller)
-        if vendor is not None:
-            handle = shape.handle(caller.tenant.connection(vendor), binding)
-        result = await declaration.function(handle, **passed)
-        if isinstance(result, results.TokenPage):
-            result = result.after(skipped)
-        return result, detail, given
-
-    def _binding(self, built: Built, arguments: Mapping[str, Any], caller: Caller) -> Binding:
-        declaration = built.declaration
-        write = declaration.write
-        return Binding(
-            tool=declaration.name,
-            route=declaration.route or "",
-            writes=write is not None,
-            dedupes=write is not None and write.key is not None,
-            find_out=None if write is None else write.find_out,
-            operation_id=_operation_id(arguments.get("operationId")) if write is not None else "",
-            org_id=caller.tenant.settings.organisation,
-            progress=caller.progress,
-        )
+    def question(self, operation: Operation, tenant: Tenant) -> Question | None:
+        """How to ask what became of an operation; None when its tool is no more."""
+        if operation.tool not in tools.MODULES:
+            return None
+        built = self.built(operation.tool)
+        return Question(built, tenant, built.binding(tenant, operation.id))
 
     def _unserved(self, name: str, caller: Caller) -> errors.BillingError:
         if name in tools.MODULES:
@@ -294,49 +261,11 @@ class _Door:
     async def run(self, name: str, arguments: Mapping[str, Any]) -> Outcome:
         return await self.catalog.run(name, arguments, self.caller)
 
+    async def operation(self, operation_id: str) -> Operation | None:
+        return await recovery.decided(self.catalog.question, self.caller.tenant, operation_id)
 
-def _operation_id(given: object) -> str:
-    """The caller's id if it is one, else a new one: an error of a write has an id as well."""
-    try:
-        return str(UUID(given)) if isinstance(given, str) else str(uuid4())
-    except ValueError:
-        return str(uuid4())
-
-
-def _envelope(binding: Binding, before: Envelope) -> Envelope:
-    return Envelope(
-        binding.environment or before.environment,
-        binding.operation_id or None,
-        binding.replayed,
-    )
-
-
-def _crash(built: Built, binding: Binding) -> errors.BillingError:
-    """A crash after the request may have left is not a failure we can vouch for."""
-    name = built.declaration.name
-    if binding.sent and built.declaration.write is not None:
-        return errors.OutcomeUnknown(
-            f"{name} broke inside this server; whether the write was applied is not known.",
-            next_step=f"Do not repeat it before you know: {built.declaration.write.find_out}.",
-        )
-    return errors.Unavailable(
-        f"{name} broke inside this server.",
-        next_step="This is a defect of the server, not of the arguments; its log has the details.",
-    )
-
-
-def _point_to_ids(error: errors.BillingError, arguments: Mapping[str, Any]) -> None:
-    """Tell which tool shows the ids, when the vendor knows no such thing."""
-    if isinstance(error, errors.NotFound) and error.next_step is None:
-        for name in reversed(list(arguments)):
-            if name in FOUND_BY:
-                error.field = name
-                also = " Check orgId as well." if arguments.get("orgId") else ""
-                error.next_step = f"Check {name}; {FOUND_BY[name]} shows those there are.{also}"
-                return
-        if arguments.get("orgId"):
-            error.field = "orgId"
-            error.next_step = "Check orgId; without it the organisation of this server is meant."
+    async def operations(self, filters: Filters, size: int, after: str | None) -> Listing:
+        return await recovery.listed(self.caller.tenant, filters, size, after)
 
 
 def _names_of_toolsets(chosen: Iterable[str]) -> set[str]:

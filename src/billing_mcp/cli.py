@@ -2,13 +2,11 @@
 
 import argparse
 import gc
-import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from io import TextIOWrapper
 from itertools import pairwise
-from typing import Any
 
 from billing_mcp import __version__, logs
 from billing_mcp.config import VARIABLES, Settings, from_environ
@@ -19,15 +17,22 @@ VERBS = {
     "http": "serve MCP over streamable HTTP at /mcp, on loopback",
     "sandbox": "serve the emulated Togai and Suger APIs on loopback",
     "demo": "run the support story against the server and show every step",
+    "operations": "list what was written and what became of it",
+    "approvals": "list the plans of writes that wait for a person",
+    "approve": "approve ID: show a plan that waits, and agree to it",
+    "deny": "deny ID: refuse a plan for good",
+    "audit": "audit verify: prove that no record of a write was altered or removed",
     "tools": "list what would be served under the present settings",
     "doctor": "check settings, credentials and reachability; say what to do next",
     "keys": "add NAME, list or revoke NAME: the API keys that http accepts",
 }
+# The verbs that are followed by further words.
+WITH_WORDS = frozenset({"keys", "approve", "deny", "audit"})
 
 
 def parser() -> argparse.ArgumentParser:
     """Flags may stand before or after the verb, so one parser knows them all."""
-    summary = "\n".join(f"  {verb:9}{meaning}" for verb, meaning in VERBS.items())
+    summary = "\n".join(f"  {verb:12}{meaning}" for verb, meaning in VERBS.items())
     made = argparse.ArgumentParser(
         prog="billing-mcp",
         description=f"Billing tools for AI agents.\n\nverbs:\n{summary}",
@@ -35,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     made.add_argument("verb", nargs="?", default="stdio", choices=list(VERBS), metavar="verb")
-    made.add_argument("words", nargs="*", metavar="word", help="keys: what to do, and the name")
+    made.add_argument("words", nargs="*", metavar="word", help="what to do, a name or an id")
     made.add_argument("--version", action="version", version=f"billing-mcp {__version__}")
     for variable in VARIABLES:
         made.add_argument(
@@ -43,14 +48,17 @@ def parser() -> argparse.ArgumentParser:
             metavar=variable.kind.upper(),
             help=f"{variable.meaning} [{variable.variable}; default: {variable.default}]",
         )
-    made.add_argument("--json", action="store_true", help="tools: print JSON")
+    made.add_argument("--json", action="store_true", help="lists and audit: print JSON")
     made.add_argument("--host", help="http: same as --http-host")
     made.add_argument("--port", help="http, sandbox: the port to listen on (sandbox: 9070)")
     made.add_argument("--data", help="sandbox: same as --sandbox-data")
     made.add_argument("--now", help="sandbox: same as --sandbox-now")
     made.add_argument("--scopes", help="keys add: what the key allows (default: billing:read)")
-    made.add_argument("--tenant", help="keys add: whose data the key is for")
+    made.add_argument("--tenant", help="keys add: whose data the key is for; approvals: whose plan")
     made.add_argument("--expires", metavar="DAYS", help="keys add: when it ends (default: never)")
+    made.add_argument("--yes", action="store_true", help="approve: do not ask at the terminal")
+    made.add_argument("--why", metavar="TEXT", help="deny: what whoever asked is told")
+    made.add_argument("--heads", metavar="FILE", help="audit verify: what --json printed before")
     return made
 
 
@@ -63,7 +71,7 @@ def main(arguments: Sequence[str]) -> int:
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     made = parser()
     options = made.parse_intermixed_args(list(_spelled_out(arguments)))
-    if options.words and options.verb != "keys":
+    if options.words and options.verb not in WITH_WORDS:
         made.error(f"unrecognized arguments: {' '.join(options.words)}")
     try:
         settings = from_environ(os.environ, _flags(options))
@@ -119,42 +127,92 @@ def _flags(options: argparse.Namespace) -> dict[str, str]:
 
 
 def _run(options: argparse.Namespace, settings: Settings) -> int:
-    match options.verb:
-        case "stdio":
-            from billing_mcp.server import BillingServer
+    verbs: dict[str, Callable[[argparse.Namespace, Settings], int]] = {
+        "stdio": _stdio,
+        "http": _http,
+        "sandbox": _sandbox,
+        "demo": _demo,
+        "operations": _operations,
+        "approvals": _approvals,
+        "approve": _answer,
+        "deny": _answer,
+        "audit": _audit,
+        "tools": _tools,
+        "doctor": _doctor,
+        "keys": _keys,
+    }
+    return verbs[options.verb](options, settings)
 
-            if len(settings.tenants) > 1:
-                raise SettingsError(
-                    f"stdio serves one tenant, and BILLING_MCP_TENANTS has {len(settings.tenants)}."
-                    " Use `billing-mcp http`, or a file with one tenant."
-                )
-            server = BillingServer(settings)
-            gc.freeze()
-            gc.enable()
-            server.run("stdio")
-        case "http":
-            from billing_mcp.http.app import serve
 
-            gc.enable()
-            serve(settings, ready=lambda address: print(f"MCP {address}", flush=True))
-        case "sandbox":
-            return _sandbox(settings, options.port)
-        case "demo":
-            from billing_mcp.demo import run
+def _stdio(_: argparse.Namespace, settings: Settings) -> int:
+    from billing_mcp.server import BillingServer
 
-            gc.enable()
-            return run()
-        case "tools":
-            from billing_mcp.catalog import Catalog
-
-            _print_tools(Catalog(settings), as_json=options.json)
-        case "doctor":
-            from billing_mcp.doctor import examine
-
-            return examine(settings)
-        case "keys":
-            return _keys(options, settings)
+    if len(settings.tenants) > 1:
+        raise SettingsError(
+            f"stdio serves one tenant, and BILLING_MCP_TENANTS has {len(settings.tenants)}."
+            " Use `billing-mcp http`, or a file with one tenant."
+        )
+    server = BillingServer(settings)
+    gc.freeze()
+    gc.enable()
+    server.run("stdio")
     return 0
+
+
+def _http(_: argparse.Namespace, settings: Settings) -> int:
+    from billing_mcp.http.app import serve
+
+    gc.enable()
+    serve(settings, ready=lambda address: print(f"MCP {address}", flush=True))
+    return 0
+
+
+def _demo(_: argparse.Namespace, _settings: Settings) -> int:
+    from billing_mcp.demo import run
+
+    gc.enable()
+    return run()
+
+
+def _tools(options: argparse.Namespace, settings: Settings) -> int:
+    from billing_mcp.listing import print_tools
+
+    return print_tools(settings, as_json=options.json)
+
+
+def _operations(options: argparse.Namespace, settings: Settings) -> int:
+    from billing_mcp.listing import print_operations
+
+    gc.enable()
+    return print_operations(settings, as_json=options.json)
+
+
+def _approvals(options: argparse.Namespace, settings: Settings) -> int:
+    from billing_mcp.approving import print_waiting
+
+    gc.enable()
+    return print_waiting(settings, options.tenant, as_json=options.json)
+
+
+def _answer(options: argparse.Namespace, settings: Settings) -> int:
+    from billing_mcp.approving import Wanted, run
+
+    gc.enable()
+    wanted = Wanted(options.tenant, options.why, yes=options.yes)
+    return run(options.verb, options.words, wanted, settings)
+
+
+def _audit(options: argparse.Namespace, settings: Settings) -> int:
+    from billing_mcp.auditing import run
+
+    gc.enable()
+    return run(options.words, options.heads, settings, as_json=options.json)
+
+
+def _doctor(_: argparse.Namespace, settings: Settings) -> int:
+    from billing_mcp.doctor import examine
+
+    return examine(settings)
 
 
 def _keys(options: argparse.Namespace, settings: Settings) -> int:
@@ -163,18 +221,18 @@ def _keys(options: argparse.Namespace, settings: Settings) -> int:
     from billing_mcp.keys import Wanted, run
 
     gc.enable()
-    wanted = Wanted(options.scopes, options.tenant, options.expires)
+    wanted = Wanted(options.scopes, options.tenant, options.expires, options.role)
     return run(options.words, wanted, settings, datetime.now(UTC))
 
 
-def _sandbox(settings: Settings, port: str | None) -> int:
+def _sandbox(options: argparse.Namespace, settings: Settings) -> int:
     import anyio
 
     from billing_mcp.sandbox import SandboxSettings, UnusableDataFile, open_sandbox
     from billing_mcp.sandbox.serve import serve
 
     gc.enable()
-    number = port or "9070"
+    number = options.port or "9070"
     if not number.isdecimal() or int(number) > 65535:
         raise SettingsError(f"--port cannot be {number!r}: use a whole number from 0 to 65535.")
     try:
@@ -195,43 +253,3 @@ def _sandbox(settings: Settings, port: str | None) -> int:
     finally:
         sandbox.close()
     return 0
-
-
-def tool_rows(catalog: Any) -> list[dict[str, Any]]:
-    """What `tools --json` prints: one row per served tool (design §2.1)."""
-    from billing_mcp.results import compact
-    from billing_mcp.tools import TOOLSET_OF, vendor_of
-
-    rows = []
-    for name in catalog.served:
-        declaration = catalog.built(name).declaration
-        method, path = declaration.route.split(" ", 1) if declaration.route else (None, None)
-        listed = catalog.schema(name)
-        seen = {key: listed[key] for key in ("name", "description", "inputSchema")}
-        row = {
-            "name": name,
-            "title": declaration.title,
-            "toolset": TOOLSET_OF[name],
-            "vendor": vendor_of(name),
-            "method": method,
-            "path": path,
-            "hints": declaration.hints.facts(),
-            "deprecated": False,
-            "modelTokens": len(compact(seen).encode()) // 4,
-        }
-        rows.append({key: value for key, value in row.items() if value is not None})
-    return rows
-
-
-def _print_tools(catalog: Any, *, as_json: bool) -> None:
-    rows = tool_rows(catalog)
-    if as_json:
-        print(json.dumps(rows, indent=1))
-        return
-    for row in rows:
-        hints = row["hints"]
-        kind = "read" if hints["readOnly"] else "destructive" if hints["destructive"] else "write"
-        route = f"{row['method']} {row['path']}" if "method" in row else ""
-        print(f"{row['name']:38}{kind:13}{row['toolset']:20}{route}".rstrip())
-    total = sum(row["modelTokens"] for row in rows)
-    print(f"{len(rows)} tools, about {total} tokens of a model's context")

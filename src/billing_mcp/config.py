@@ -2,11 +2,14 @@
 
 import difflib
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
+
+from pydantic import SecretStr
 
 from billing_mcp.credentials import (
     SettingsError,
@@ -40,6 +43,7 @@ class Variable:
         "level",
         "url",
         "algorithms",
+        "ledger",
     ] = "text"
     minimum: int = 0
     maximum: int = 0
@@ -74,6 +78,7 @@ VARIABLES = (
     Variable("AUTH_JWKS_URL", "where its keys are", "from the issuer's metadata", "url"),
     Variable("AUTH_ALGORITHMS", "signatures of tokens", "RS256, ES256", "algorithms"),
     Variable("AUTH_TENANT_CLAIM", "claim of a token that names its tenant", "tenant"),
+    Variable("AUTH_ROLE_CLAIM", "claim of a token that names its role in the policy", "role"),
     Variable("API_KEYS", "file of hashed API keys that `http` accepts", "none", "path"),
     Variable("TENANTS", "TOML file of tenants and where their vendor keys are", "none", "path"),
     Variable(
@@ -84,6 +89,17 @@ VARIABLES = (
         0,
         1_000_000,
     ),
+    Variable("POLICY", "TOML file of who may write what, and who has to agree", "built in", "path"),
+    Variable(
+        "ROLE", "role in that policy of callers without a token; `keys add`: of the key", "none"
+    ),
+    Variable(
+        "LEDGER_URL",
+        "where the ledger of writes is: a file, or a `postgresql://` URL",
+        "a file in your data folder",
+        "ledger",
+    ),
+    Variable("LEDGER_RETENTION", "days it keeps what was written", "400", "integer", 1, 36_500),
     Variable("LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR; logs go to stderr", "WARNING", "level"),
     Variable(
         "UPSTREAM_CONCURRENCY", "vendor requests at once, per vendor", "128", "integer", 1, 1000
@@ -115,9 +131,15 @@ class Settings:
     auth_jwks_url: str | None = None
     auth_algorithms: tuple[str, ...] = ("RS256", "ES256")
     auth_tenant_claim: str = "tenant"
+    auth_role_claim: str = "role"
     api_keys: Path | None = None
     tenants_file: Path | None = None
     rate_limit: int | None = None
+    policy: Path | None = None
+    role: str | None = None
+    ledger_url: SecretStr | None = None
+    ledger_retention: int = 400
+    data_home: Path | None = None  # None: where this system's programs keep a user's data
     log_level: str = "WARNING"
     upstream_concurrency: int = 128
     upstream_timeout: int = 25
@@ -149,6 +171,13 @@ class Settings:
         """Where the sandbox's clock stands unless a data file says otherwise."""
         return self.sandbox_now or SANDBOX_START
 
+    @property
+    def data_folder(self) -> Path:
+        """Where files of ours go that nobody named a place for."""
+        usual = {"win32": "~/AppData/Local", "darwin": "~/Library/Application Support"}
+        home = self.data_home or Path(usual.get(sys.platform, "~/.local/share")).expanduser()
+        return home / "billing-mcp"
+
     def has(self, vendor: Vendor) -> bool:
         return any(tenant.has(vendor) for tenant in self.tenants)
 
@@ -179,6 +208,9 @@ def from_environ(environ: Mapping[str, str], flags: Mapping[str, str] | None = N
         tenants = tenants_file.read(path, environ)
     else:
         tenants = (_default_tenant(environ),)
+    home = environ.get("LOCALAPPDATA" if sys.platform == "win32" else "XDG_DATA_HOME")
+    if home:
+        values["data_home"] = Path(home)
     return Settings(tenants=tenants, origins=origins, **values)
 
 
@@ -257,6 +289,7 @@ def _parse(variable: Variable, text: str, source: str) -> Any:
         "time": lambda: _time(text),
         "url": lambda: _url(source, text),
         "algorithms": lambda: _algorithms(text),
+        "ledger": lambda: _ledger(source, text),
     }
     try:
         return parsers[variable.kind]()
@@ -280,6 +313,21 @@ def _url(source: str, text: str) -> str:
     """A URL as it is written, which for an issuer is part of its name."""
     base_url(source, text)
     return text
+
+
+def _ledger(source: str, text: str) -> SecretStr:
+    """Where a ledger is. Not shown when it is wrong, because it may hold a password."""
+    if re.match(r"[a-z]+ *=", text):
+        raise SettingsError(
+            f"{source} looks like a connection string of PostgreSQL; give it as postgresql://…"
+        )
+    scheme = re.match(r"([a-z][a-z0-9+.-]+):", text)
+    if scheme is not None and scheme[1] not in ("sqlite", "postgresql", "postgres"):
+        raise SettingsError(
+            f"{source} begins with {scheme[1]}:, and a ledger is a file, sqlite:FILE or "
+            "postgresql://…"
+        )
+    return SecretStr(text)
 
 
 # What a token may be signed with: with a shared secret this server could forge tokens itself.

@@ -4,10 +4,13 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
+
+if TYPE_CHECKING:
+    from billing_mcp.guard.policy_file import Rules
 
 TOGAI_URL = "https://api.togai.com"
 TOGAI_SANDBOX_HOST = "sandbox-api.togai.com"
@@ -53,6 +56,8 @@ class TenantSettings:
     exclude_tools: tuple[str, ...] = ()
     read_only: bool = False
     rate_limit: int | None = None
+    # Of the shape of a policy's table; they add to what the policy asks for.
+    rules: "Rules | None" = None
 
     @property
     def sandboxed(self) -> bool:

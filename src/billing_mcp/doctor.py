@@ -41,11 +41,25 @@ async def findings(settings: Settings) -> AsyncGenerator[tuple[bool, str], None]
         yield True, f"{settings.origins[variable.attribute]}: {variable.meaning}"
     async for finding in checkup.findings(settings):
         yield finding
+    # The server asks this module only for its probes, and many a server never has a policy.
+    from billing_mcp import guard_checkup  # noqa: PLC0415
+
+    for finding in guard_checkup.of_policy(settings):
+        yield finding
     catalog = Catalog(settings)
     for tenant in settings.tenants:
+        guarded = Tenant(tenant, settings)
+        try:
+            for well, sentence in guard_checkup.of_rules(guarded):
+                yield well, _named(sentence, settings, tenant)
+            async for well, sentence in guard_checkup.of_ledgers(guarded):
+                yield well, _named(sentence, settings, tenant)
+        finally:
+            await guarded.close()
         # Whatever a tenant may use, doctor has to be able to ask its vendors.
-        asking = replace(tenant, toolsets=None, tools=(), exclude_tools=())
-        async for well, sentence in _of_tenant(catalog, Tenant(asking, settings)):
+        asking = replace(tenant, toolsets=None, tools=(), exclude_tools=(), rules=None)
+        without_policy = replace(settings, policy=None)
+        async for well, sentence in _of_tenant(catalog, Tenant(asking, without_policy)):
             yield well, _named(sentence, settings, tenant)
 
 
@@ -89,7 +103,7 @@ async def _probe(vendor: Vendor, tenant: Tenant) -> tuple[bool, str]:
     # The probe must work whatever toolsets are served, so it has a catalogue of its own.
     catalog = Catalog(Settings(tenants=(tenant.settings,), toolsets=("all",)))
     name, arguments = PROBES[vendor]
-    outcome = await catalog.invoke(name, arguments, Caller(tenant))
+    outcome = await catalog.invoke(name, arguments, Caller(tenant, role=catalog.settings.role))
     # As the vendor itself says: a sandbox on a port looks live until it has answered.
     where = f"{VENDOR_NAMES[vendor]} ({outcome.structured['environment']})"
     return not outcome.is_error, f"{where}: {outcome.text if outcome.is_error else 'answers'}"

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from billing_mcp.errors import BillingError
+from billing_mcp.guard.operations import Filters, Listing, Operation
 from billing_mcp.results import Outcome
 
 
@@ -24,4 +25,12 @@ class Door(Protocol):
 
     async def run(self, name: str, arguments: Mapping[str, Any]) -> Outcome:
         """Call a tool as if it were listed: the same checks, the same outcome."""
+        ...
+
+    async def operation(self, operation_id: str) -> Operation | None:
+        """A write of the caller's tenant; one that nobody holds any more is decided first."""
+        ...
+
+    async def operations(self, filters: Filters, size: int, after: str | None) -> Listing:
+        """Writes of the caller's tenant. Raises `ValueError` for an `after` that no page gave."""
         ...

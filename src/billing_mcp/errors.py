@@ -8,7 +8,8 @@
     ├── RateLimited         rate-limited       429   carries retryAfterSeconds when known
     ├── Unavailable         unavailable        503   nothing was changed; try again later
     ├── OutcomeUnknown      outcome-unknown    504   a write may or may not have been applied
-    └── NotConfigured       not-configured     501   a key, an organisation or a feature is missing
+    ├── NotConfigured       not-configured     501   a key, an organisation or a feature is missing
+    └── ApprovalRequired    approval-required  202   nothing was sent; a plan of it waits
 
 A message says what happened and then what to do next, naming a tool where one helps. Anything else
 that is raised is a crash: it is logged, and its text stays on the server.
@@ -26,10 +27,14 @@ UPSTREAM_TEXT_LIMIT = 500
 
 
 class BillingError(Exception):
-    """An anticipated failure. `kind` and `status` are what MCP and REST callers see."""
+    """An anticipated failure. `kind` and `status` are what MCP and REST callers see.
+
+    `partly` marks a write that was refused or cut off when some of its items had been done.
+    """
 
     kind: ClassVar[str]
     status: ClassVar[int]
+    partly: bool = False
 
     def __init__(
         self,
@@ -99,6 +104,11 @@ class OutcomeUnknown(BillingError):
 class NotConfigured(BillingError):
     kind = "not-configured"
     status = 501
+
+
+class ApprovalRequired(BillingError):
+    kind = "approval-required"
+    status = 202
 
 
 def one_line(text: str, limit: int = UPSTREAM_TEXT_LIMIT) -> str:

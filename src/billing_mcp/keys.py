@@ -13,8 +13,8 @@ from billing_mcp.http.api_keys import ApiKey
 from billing_mcp.scopes import READ, SCOPES
 
 USAGE = (
-    "Use keys add NAME [--scopes SCOPE,…] [--tenant NAME] [--expires DAYS], keys list, "
-    "or keys revoke NAME."
+    "Use keys add NAME [--scopes SCOPE,…] [--tenant NAME] [--role ROLE] [--expires DAYS], "
+    "keys list, or keys revoke NAME."
 )
 MOST_DAYS = 3650
 
@@ -26,6 +26,7 @@ class Wanted:
     scopes: str | None = None
     tenant: str | None = None
     expires: str | None = None
+    role: str | None = None
 
 
 def run(words: Sequence[str], wanted: Wanted, settings: Settings, now: datetime) -> int:
@@ -58,6 +59,7 @@ def _add(path: Path, name: str, wanted: Wanted, settings: Settings, now: datetim
         _tenant(wanted.tenant, settings),
         now,
         _expiry(wanted.expires, now),
+        _role(wanted.role),
     )
     api_keys.write(path, [*kept, key])
     print(shown)
@@ -93,6 +95,15 @@ def _tenant(name: str | None, settings: Settings) -> str | None:
     return name
 
 
+def _role(name: str | None) -> str | None:
+    if name is not None and not api_keys.is_role(name):
+        raise SettingsError(
+            f"--role cannot be {name[:80]!r}: use a name from the policy, of at most 200 "
+            "characters."
+        )
+    return name
+
+
 def _expiry(days: str | None, now: datetime) -> datetime | None:
     if days is None:
         return None
@@ -105,7 +116,9 @@ def _expiry(days: str | None, now: datetime) -> datetime | None:
 def _list(path: Path, now: datetime) -> int:
     for key in api_keys.read(path):
         tenant = "the only tenant" if key.tenant is None else key.tenant
-        print(f"{key.name}  {key.prefix}…  {','.join(key.scopes)}  {tenant}  {_times(key, now)}")
+        role = "" if key.role is None else f"role {key.role}  "
+        scopes = ",".join(key.scopes)
+        print(f"{key.name}  {key.prefix}…  {scopes}  {tenant}  {role}{_times(key, now)}")
     return 0
 
 

@@ -7,7 +7,7 @@ invoice line is made. Nothing in this package turns either into a float.
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import ROUND_DOWN, Context, Decimal, InvalidOperation, localcontext
 from json.encoder import encode_basestring
 
@@ -125,6 +125,12 @@ def allocate(total: Decimal, weights: Sequence[Decimal], currency: str) -> list[
         for i in by_remainder[: abs(left)]:
             parts[i] += unit if left > 0 else -unit
     return parts
+
+
+def total(numbers: Iterable[Decimal]) -> Decimal:
+    """The exact sum: nothing is rounded away, as Python's own context does beyond 28 digits."""
+    with localcontext(_WIDE):
+        return sum(numbers, Decimal(0))
 
 
 def plain(number: Decimal) -> str:

@@ -155,6 +155,7 @@ class Reserved(BaseModel):
     environment: Environment
     operationId: str | None = None
     replayed: bool | None = None
+    plan: dict[str, Any] | None = None
     count: int | None = None
     hasMore: bool | None = None
 
@@ -169,7 +170,8 @@ class Outcome:
 
     @property
     def is_error(self) -> bool:
-        return self.status >= 400
+        # A write that waits for a plan or a person is a success of HTTP, but nothing was done.
+        return self.status >= 400 or self.status == errors.ApprovalRequired.status
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,21 +279,22 @@ def values(model: BaseModel) -> dict[str, Any]:
     currency = model.currency() if isinstance(model, Result) else None
     amounts = model.amounts if isinstance(model, Result) else frozenset()
     return {
-        name: _value(value, currency if name in amounts else None)
+        name: as_json(value, currency if name in amounts else None)
         for name, value in model
         if value is not None
     }
 
 
-def _value(value: Any, currency: str | None) -> Any:
+def as_json(value: Any, currency: str | None = None) -> Any:
+    """A value for an answer: a `Decimal` as text, at the scale of its currency if one is given."""
     if isinstance(value, Decimal):
         return money.plain(money.at_scale(value, currency) if currency else value)
     if isinstance(value, BaseModel):
         return values(value)
     if isinstance(value, dict):
-        return {name: _value(item, None) for name, item in value.items() if item is not None}
+        return {name: as_json(item, None) for name, item in value.items() if item is not None}
     if isinstance(value, list):
-        return [_value(item, None) for item in value]
+        return [as_json(item, None) for item in value]
     return value
 
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import anyio
 from mcp import MCPError
 from mcp.server import CacheHint, MCPServer
 from mcp.server.auth.middleware.auth_context import get_access_token
@@ -31,18 +32,23 @@ from mcp.types import (
 )
 from pydantic import AnyUrl
 
-from billing_mcp import __version__, scopes, stdio
+from billing_mcp import __version__, errors, scopes, stdio
 from billing_mcp.catalog import Catalog
 from billing_mcp.config import Settings
 from billing_mcp.instructions import instructions
 from billing_mcp.prompts import Prompts
+from billing_mcp.recovery import recover
 from billing_mcp.resources import Resources
 from billing_mcp.results import Outcome
+from billing_mcp.sealing import sealing
 from billing_mcp.telemetry import Nobody, Observer
 from billing_mcp.tenants import Caller, Tenant
 
 # A client may keep the list of tools this long; it changes only when the server is started anew.
 LIST_FRESH_MS = 300_000
+
+# The most that is kept of what a program says it is.
+CLIENT_SHOWN = 100
 
 
 class BillingServer(MCPServer[None]):
@@ -54,6 +60,10 @@ class BillingServer(MCPServer[None]):
         self.tenants = {
             tenant.name: Tenant(tenant, settings, watcher) for tenant in settings.tenants
         }
+        for tenant in self.tenants.values():
+            if tenant.has_policy:
+                # A file that cannot be used must stop the server, not a write.
+                _ = tenant.policy
         self.resources = Resources(self.catalog)
         self.prompts = Prompts(self.catalog)
         self._tools: dict[str, Tool] = {}
@@ -73,9 +83,10 @@ class BillingServer(MCPServer[None]):
                 "resources/templates/list": CacheHint(ttl_ms=LIST_FRESH_MS, scope="private"),
                 "prompts/list": CacheHint(ttl_ms=LIST_FRESH_MS, scope="private"),
             },
+            request_state_security=sealing(settings),
             # The lists of this server never change while it runs, so nobody needs to listen.
             subscriptions=False,
-            lifespan=_close_at_the_end,
+            lifespan=_live,
         )
         self.completion()(self.complete)  # type: ignore[no-untyped-call]  # the SDK says no types
 
@@ -98,9 +109,28 @@ class BillingServer(MCPServer[None]):
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None = None
-    ) -> CallToolResult:
-        """Every failure is a result with `isError`, in our own words."""
-        return _result(await self.catalog.invoke(name, arguments, self.caller(context)))
+    ) -> CallToolResult | InputRequiredResult:
+        """Every failure is a result with `isError`, in our own words.
+
+        A write that waits for a person is asked about where the client can: the answer may then be
+        a question, and the call is made again with what the person said.
+        """
+        caller = self.caller(context)
+        outcome = await self.catalog.invoke(name, arguments, caller)
+        if context is None or outcome.status != errors.ApprovalRequired.status:
+            return _result(outcome)
+        # Many a server never writes, and starts sooner without what plans need.
+        from billing_mcp import consent  # noqa: PLC0415
+
+        async def again(operation_id: str) -> Outcome:
+            committing = consent.of_plan(name, arguments, operation_id)
+            return await self.catalog.invoke(name, committing, caller)
+
+        answer: Outcome | InputRequiredResult = outcome
+        if consent.may_be_sought(outcome, caller, context):
+            identified = get_access_token() is not None
+            answer = await consent.sought(outcome, caller, context, again, identified=identified)
+        return answer if isinstance(answer, InputRequiredResult) else _result(answer)
 
     def caller(self, context: Context[None, Any] | None = None) -> Caller:
         """Whose request this is: by its access token, or whoever started this server.
@@ -108,11 +138,13 @@ class BillingServer(MCPServer[None]):
         Raises `MCPError` when the token names no tenant of this server, or is missing.
         """
         progress = None if context is None else _progress(context)
+        client = None if context is None else _client(context)
         token = get_access_token()
         if token is None:
             if self.asks_for_tokens:
                 raise MCPError(INVALID_REQUEST, "This server needs an access token.")
-            return Caller(self.tenant, progress=progress)
+            role = self.catalog.settings.role
+            return Caller(self.tenant, role=role, client=client, progress=progress)
         claims = token.claims or {}
         name = claims.get("tenant")
         if name is None and len(self.tenants) == 1:
@@ -123,6 +155,8 @@ class BillingServer(MCPServer[None]):
             self.tenants[name],
             principal=str(claims.get("principal") or token.subject or token.client_id),
             scopes=scopes.expanded(token.scopes),
+            role=claims.get("role"),
+            client=client,
             progress=progress,
         )
 
@@ -185,13 +219,27 @@ class BillingServer(MCPServer[None]):
 
 
 @asynccontextmanager
-async def _close_at_the_end(server: MCPServer[None]) -> AsyncIterator[None]:
+async def _live(server: MCPServer[None]) -> AsyncIterator[None]:
+    """From the first request to the last: recover what was left open, and close all at the end."""
+    assert isinstance(server, BillingServer)
     try:
-        yield
+        async with anyio.create_task_group() as group:
+            for tenant in server.tenants.values():
+                group.start_soon(recover, server.catalog.question, tenant)
+            yield
+            group.cancel_scope.cancel()
     finally:
-        assert isinstance(server, BillingServer)
         for tenant in server.tenants.values():
             await tenant.close()
+
+
+def _client(context: Context[None, Any]) -> str | None:
+    """The program that calls, as it names itself: nothing is permitted by it."""
+    params = context.session.client_params
+    if params is None:
+        return None
+    info = params.client_info
+    return errors.one_line(f"{info.name} {info.version}", CLIENT_SHOWN)
 
 
 def _progress(context: Context[None, Any]) -> Any:

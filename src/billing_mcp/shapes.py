@@ -13,9 +13,12 @@ from billing_mcp.params import OperationId
 from billing_mcp.results import Detail, Outcome, Page, Reserved, Result
 
 DETAIL = (Annotated[Detail, Field()], "concise")
-OPERATION_ID = (OperationId | None, None)
-# Only where the vendor dedupes by it is this true.
-DEDUPED_ID = (Annotated[OperationId | None, Field(description="Same id: done only once")], None)
+OPERATION_ID = (
+    Annotated[OperationId | None, Field(description="Same id: done only once")],
+    None,
+)
+# What a plan is the instructions say once for all.
+DRY_RUN = (bool, False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,8 @@ def shape_of(declaration: Declaration) -> Shape:
         for parameter in parameters
     }
     if declaration.write is not None:
-        fields["operationId"] = DEDUPED_ID if declaration.write.key else OPERATION_ID
+        fields["dryRun"] = DRY_RUN
+        fields["operationId"] = OPERATION_ID
     if _has_detail(signature.return_annotation):
         fields["detail"] = DETAIL
     arguments = create_model(
@@ -66,7 +70,9 @@ def shape_of(declaration: Declaration) -> Shape:
         handle=first.annotation,
         arguments=arguments,
         input_schema=schema,
-        output_schema=_output_schema(signature.return_annotation),
+        output_schema=_output_schema(
+            signature.return_annotation, writes=declaration.write is not None
+        ),
         decoded=frozenset(
             name
             for name, property_ in schema.get("properties", {}).items()
@@ -108,10 +114,11 @@ def _row_of(page: type[Page[Any]]) -> type[Result]:
     return row
 
 
-def _output_schema(result: type[Result | Outcome]) -> dict[str, Any]:
+def _output_schema(result: type[Result | Outcome], *, writes: bool) -> dict[str, Any]:
     """Describes the fields, requires only what is always there, and is open (design §2.4).
 
-    Of a tool that runs another, the answer is that of the other: nothing more is known.
+    Of a tool that runs another, the answer is that of the other: nothing more is known. A write may
+    answer with its plan, which has no rows.
     """
     if not issubclass(result, Result):
         result = Result
@@ -123,7 +130,7 @@ def _output_schema(result: type[Result | Outcome]) -> dict[str, Any]:
     return {
         "type": "object",
         "properties": properties,
-        "required": ["environment", "data"] if listed else ["environment"],
+        "required": ["environment", "data"] if listed and not writes else ["environment"],
         **({"$defs": schema["$defs"]} if schema.get("$defs") else {}),
     }
 

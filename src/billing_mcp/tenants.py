@@ -4,6 +4,7 @@ The sandbox is imported where it is used: a server that talks to the vendors nev
 one that does not answers `tools/list` sooner without.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,10 +16,12 @@ from billing_mcp import errors, scopes
 from billing_mcp.config import Settings
 from billing_mcp.connection import Connection
 from billing_mcp.credentials import Credential, Environment, SettingsError, TenantSettings, Vendor
+from billing_mcp.ledgers import Ledgers, real_time
 from billing_mcp.telemetry import Nobody, Observer
 from billing_mcp.upstream import Progress
 
 if TYPE_CHECKING:
+    from billing_mcp.guard.policy import Policy
     from billing_mcp.sandbox import Sandbox
 
 VENDOR_NAMES: dict[Vendor, str] = {"togai": "Togai", "suger": "Suger"}
@@ -31,8 +34,41 @@ class Tenant:
     settings: TenantSettings
     server: Settings
     observer: Observer = field(default_factory=Nobody)
+    now: Callable[[], datetime] = real_time
+    ledgers: Ledgers = field(init=False)
     _connections: dict[Vendor, Connection] = field(default_factory=dict, init=False)
     _sandbox: "Sandbox | None" = field(default=None, init=False)
+    _policy: "Policy | None" = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.ledgers = Ledgers(
+            self.settings, self.server, self._sandbox_data, lambda: self.policy, self._time
+        )
+
+    def _time(self) -> datetime:
+        """Real time, or what a test has put in its place since."""
+        return self.now()
+
+    @property
+    def policy(self) -> "Policy":
+        """Who may write what for this tenant, and who has to agree.
+
+        It is read once. Raises `SettingsError` for a file that cannot be used.
+        """
+        if self._policy is None:
+            from billing_mcp.guard.policy import Policy
+
+            path, rules = self.server.policy, self.settings.rules
+            policy = Policy.default() if path is None else Policy.read(path)
+            if rules is not None:
+                policy = policy.tightened(rules, f"tenants.{self.name}.rules")
+            self._policy = policy
+        return self._policy
+
+    @property
+    def has_policy(self) -> bool:
+        """Whether there is more than what is built in, which permits every tool."""
+        return self.server.policy is not None or self.settings.rules is not None
 
     @property
     def name(self) -> str:
@@ -112,6 +148,7 @@ class Tenant:
         for connection in self._connections.values():
             await connection.close()
         self._connections.clear()
+        await self.ledgers.close()
         if self._sandbox is not None:
             self._sandbox.close()
             self._sandbox = None
@@ -127,5 +164,7 @@ class Caller:
     tenant: Tenant
     principal: str = "local"
     scopes: frozenset[str] = scopes.ALL
+    # In the policy; it permits nothing that the scopes do not.
+    role: str | None = None
     client: str | None = None
     progress: Progress | None = None

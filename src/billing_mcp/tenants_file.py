@@ -6,18 +6,27 @@
     suger_org_id = "org-1"
     toolsets = ["togai-billing", "suger-metering"]
 
-A key stands in the file itself only while nobody but its owner can read the file.
+    [tenants.acme.rules]
+    needs_approval = ["create-price-plan"]
+
+The rules are those of a table of the policy, and can only add to what the policy asks for. A key
+stands in the file itself only while nobody but its owner can read the file.
 """
 
 import re
 import stat
 import tomllib
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from billing_mcp.credentials import Credential, SettingsError, TenantSettings, Vendor, credential
+
+if TYPE_CHECKING:
+    from billing_mcp.guard.policy_file import Rules
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 # No key of a vendor is as long; a mistaken path to something large stays harmless.
@@ -54,6 +63,7 @@ class _Tenant(_Closed):
     exclude_tools: list[str] = []
     read_only: bool = False
     rate_limit: int | None = Field(default=None, ge=0, le=1_000_000)
+    rules: dict[str, Any] | None = None
 
 
 class _File(_Closed):
@@ -63,7 +73,9 @@ class _File(_Closed):
 def read(path: Path, environ: Mapping[str, str]) -> tuple[TenantSettings, ...]:
     """The tenants of a file, in its order. Raises `SettingsError` naming the field."""
     try:
-        parsed = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        # Amounts in the rules are exact.
+        tables = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+        parsed = _File.model_validate(tables)
     except OSError as error:
         raise SettingsError(
             f"The tenants' file {path} cannot be read: {error.strerror}."
@@ -110,7 +122,15 @@ def _tenant(path: Path, name: str, given: _Tenant, environ: Mapping[str, str]) -
         exclude_tools=tuple(given.exclude_tools),
         read_only=given.read_only,
         rate_limit=given.rate_limit,
+        rules=None if given.rules is None else _rules(path, where, given.rules),
     )
+
+
+def _rules(path: Path, where: str, table: Mapping[str, Any]) -> "Rules":
+    # Most tenants have none, and a server without any starts sooner without the policy.
+    from billing_mcp.guard import policy_file  # noqa: PLC0415
+
+    return policy_file.read_rules(table, f"{where}.rules in {path}")
 
 
 def _credential(

@@ -5,7 +5,7 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 
 import anyio
@@ -21,6 +21,9 @@ ATTEMPTS = 8
 FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 5.0
 LONGEST_RETRY_AFTER_S = 60
+# Neither vendor documents one; these are what the gateways before such APIs send.
+REQUEST_ID_HEADERS = ("x-request-id", "x-amzn-requestid", "x-correlation-id")
+REQUEST_IDS_KEPT = 20
 
 T = TypeVar("T")
 Progress = Callable[[int, int, str], Awaitable[None]]
@@ -51,6 +54,11 @@ class Binding:
     environment: Environment | None = None
     sent: bool = False
     replayed: bool = False
+    # Awaited before a request that may change something leaves; what it raises keeps it here.
+    before_sending: Callable[[], Awaitable[None]] | None = None
+    # An earlier try of this operation may have been applied.
+    tried_before: bool = False
+    request_ids: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +100,10 @@ class Handle:
         """Whether the caller brought the operation id, so that this may be a repeated call."""
         return self._binding.operation_given
 
-    def adopt(self, key: str) -> None:
-        """Let the vendor's key that the caller brought be this write's operation id."""
-        self._binding.operation_id, self._binding.operation_given = key, True
+    @property
+    def tried_before(self) -> bool:
+        """Whether an earlier call of this operation may have been applied."""
+        return self._binding.tried_before
 
     def mark_replayed(self) -> None:
         """Say that this write had been done before and that its recorded outcome is the answer."""
@@ -164,6 +173,8 @@ class Handle:
             accept,
         )
         reads = method == "GET" or not self._binding.writes
+        if not reads and self._binding.before_sending is not None:
+            await self._binding.before_sending()
         attempt = _Attempts(reads=reads, repeatable=reads or self._binding.dedupes)
         with anyio.CancelScope(deadline=self._deadline) as scope:
             return await self._attempts(request, attempt)
@@ -248,6 +259,7 @@ class Handle:
         self, exchange: Exchange, request: "_Request", number: int
     ) -> "Answer | _Failure":
         self._connection.emulated = "x-sandbox" in exchange.headers
+        self._note_request_id(exchange)
         self._binding.environment = self._connection.environment
         status = exchange.status
         body: Any = None
@@ -282,6 +294,13 @@ class Handle:
             retry_after_s=retry_after,
         )
 
+    def _note_request_id(self, exchange: Exchange) -> None:
+        """Keep what the vendor calls this request, for whoever asks the vendor about it."""
+        found = (exchange.headers.get(name) for name in REQUEST_ID_HEADERS)
+        request_id = next((text for text in found if text), None)
+        if request_id is not None and len(self._binding.request_ids) < REQUEST_IDS_KEPT:
+            self._binding.request_ids.append(errors.one_line(request_id, 100))
+
     def _lost(self, cause: str, *, reads: bool = False) -> errors.BillingError:
         """What to raise when an answer that should be there is not."""
         binding = self._binding
@@ -295,9 +314,7 @@ class Handle:
                 next_step=f"Call {binding.tool} again with operationId {binding.operation_id} and "
                 "the same arguments: it cannot be applied twice.",
             )
-        return errors.OutcomeUnknown(
-            lost, next_step=f"Do not repeat it before you know: {binding.find_out}."
-        )
+        return errors.OutcomeUnknown(lost, next_step=look_first(binding))
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,6 +338,15 @@ class _Attempts:
     on_the_wire: bool = False
     ambiguous: bool = False
     last: errors.BillingError | None = None
+
+
+def look_first(binding: Binding) -> str:
+    """What to do after a write that the vendor does not dedupe may have been applied."""
+    return (
+        f"Do not repeat it before you know: {binding.find_out}. Called again with operationId "
+        f"{binding.operation_id} and the same arguments, {binding.tool} looks there first and is "
+        "not applied twice."
+    )
 
 
 class Togai(Handle):

@@ -18,7 +18,7 @@ EXAMPLE = ROOT / "claude_desktop_config.example.json"
 
 
 @pytest.mark.anyio
-async def test_the_example_starts_a_server_with_the_36_tools() -> None:
+async def test_the_example_starts_a_server_with_the_38_tools() -> None:
     (entry,) = json.loads(EXAMPLE.read_text(encoding="utf-8"))["mcpServers"].values()
     assert set(entry) == {"command", "args", "env"}
     # As on a machine where the package is installed: the command is on the path.
@@ -31,7 +31,7 @@ async def test_the_example_starts_a_server_with_the_36_tools() -> None:
     )
     with anyio.fail_after(PATIENCE_S):
         async with Client(parameters) as client:
-            assert len((await client.list_tools()).tools) == 36
+            assert len((await client.list_tools()).tools) == 38
             assert facts(await client.call_tool("list-customers", {}))["environment"] == "sandbox"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from billing_mcp import tools
+from billing_mcp.guard.policy_file import Verdict
 from docs import guide_errors, guide_invoices
 from docs.guide_credits import credits_figures
 from docs.guide_cycles import pricing_cycles
@@ -13,6 +14,7 @@ from docs.guide_errors import error_figures
 from docs.guide_features import entitlements_and_feature_credits
 from docs.guide_invoices import invoice_figures
 from docs.guide_marketplace import marketplace_metering
+from docs.guide_safe_writes import safe_writes
 from docs.guide_slabs import Figures, commitments_and_true_up, packages, tiered_and_volume
 from docs.guide_text import FOLDER, TOPICS, Guide, read
 
@@ -25,6 +27,7 @@ COMPUTED: Mapping[str, Callable[[Guide], Figures]] = {
     "marketplace-metering": marketplace_metering,
     "packages": packages,
     "pricing-cycles": pricing_cycles,
+    "safe-writes": safe_writes,
     "tiered-and-volume": tiered_and_volume,
 }
 LARGEST_TOKENS = 5000
@@ -78,8 +81,8 @@ def test_a_guide_says_what_its_words_mean_what_is_misread_and_where_to_look(guid
 
 def test_every_tool_that_a_guide_names_exists(guide: Guide) -> None:
     named = set(re.findall(r"`([a-z]+(?:-[a-z]+)+)`", guide.text))
-    kinds = set(guide_errors.kinds())
-    assert named - kinds <= set(tools.MODULES)
+    words = set(guide_errors.kinds()) | {verdict.word for verdict in Verdict}
+    assert named - words <= set(tools.MODULES)
     assert named & set(tools.MODULES)
 
 

@@ -19,7 +19,7 @@ DOCUMENTS = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
 NOT_TOOLS = {"billing-mcp", "vendor-sandbox"}
 KINDS = {
     *("invalid-request", "not-found", "conflict", "not-permitted", "rate-limited"),
-    *("unavailable", "outcome-unknown", "not-configured"),
+    *("unavailable", "outcome-unknown", "not-configured", "approval-required"),
 }
 
 

@@ -61,10 +61,17 @@ def authentication(path: Path, clock: Clock) -> Authentication:
 
 
 async def test_a_key_says_who_calls_for_whom_and_what_they_may(path: Path, clock: Clock) -> None:
-    shown = add(path, "desk", scopes=["billing:write", "billing:approve"], tenant="acme")
+    shown = add(
+        path, "desk", scopes=["billing:write", "billing:approve"], tenant="acme", role="support"
+    )
     token = await authentication(path, clock).check(shown)
     assert token.scopes == ["billing:write", "billing:approve"]
-    assert token.claims == {"iss": None, "tenant": "acme", "principal": "key:desk"}
+    assert token.claims == {
+        "iss": None,
+        "tenant": "acme",
+        "role": "support",
+        "principal": "key:desk",
+    }
     assert token.client_id == "key:desk"
     assert shown not in repr(token)
 

@@ -20,7 +20,7 @@ from billing_mcp.http.problems import TYPES
 from billing_mcp.http.routes import ROUTES, RestRoute
 from billing_mcp.server import BillingServer
 from good_calls import good_calls
-from rest_asking import CREDITS, ORG, asking, request_of
+from rest_asking import CREDITS, ORG, approved, asking, request_of
 from world import World
 
 pytestmark = pytest.mark.anyio
@@ -144,7 +144,7 @@ async def test_what_a_good_call_is_answered_fits_what_is_promised(
     if "orgid" in route.parameters:
         arguments = arguments | ORG
     request = request_of(server, route, arguments)
-    answer = await http.request(**request)
+    answer = await approved(http, server, request)
     assert answer.status_code == 200
     assert faults(answer_schema(route), answer.json()) == []
     if request.get("json") is not None and "requestBody" in operation(route):
@@ -186,6 +186,38 @@ async def test_problems_fit_their_schema_and_their_status_is_documented(
     assert faults(schema, {"title": "no more"}) != []
 
 
+@each_route
+async def test_a_plan_is_what_is_promised_of_it(
+    server: BillingServer, http: httpx2.AsyncClient, world: World, route: RestRoute
+) -> None:
+    if server.catalog.schema(route.tool)["annotations"]["readOnlyHint"]:
+        assert "202" not in operation(route)["responses"]
+        return
+    arguments = good_calls(world)[route.tool] | {"dryRun": True}
+    if "orgid" in route.parameters:
+        arguments = arguments | ORG
+    planned = await http.request(**request_of(server, route, arguments))
+    assert planned.status_code == 200, planned.text
+    assert set(planned.json()) == {"environment", "operationId", "plan"}
+    assert faults(answer_schema(route), planned.json()) == []
+    plan = {"$ref": "#/components/schemas/Plan"}
+    assert faults(plan, planned.json()["plan"]) == []
+    assert set(planned.json()["plan"]) <= set(
+        described()["components"]["schemas"]["Plan"]["properties"]
+    )
+
+
+async def test_a_write_that_waits_is_the_problem_that_is_promised(
+    http: httpx2.AsyncClient, world: World
+) -> None:
+    large = {"creditAmount": "150", "effectiveFrom": "2026-11-20"}
+    answer = await http.post(CREDITS, json=large)
+    assert answer.status_code == 202
+    assert faults({"$ref": "#/components/schemas/Problem"}, answer.json()) == []
+    without_rule = answer.json() | {"plan": {"tool": "grant-credit"}}
+    assert faults({"$ref": "#/components/schemas/Problem"}, without_rule) != []
+
+
 def test_price_plans_are_described_in_full_and_closed() -> None:
     """A model of language sees one line of them (design §2.8 has the whole here)."""
     plan = next(route for route in ROUTES if route.tool == "create-price-plan")
@@ -213,7 +245,7 @@ def test_the_statuses_are_those_that_can_occur_and_the_scope_is_the_tools(
     if route.method in ("POST", "PATCH"):
         expected |= {"415"}
     if not reads:
-        expected |= {"504"}
+        expected |= {"202", "504"}
     assert list(operation(route)["responses"]) == sorted(expected)
     scope = "billing:read" if reads else "billing:write"
     assert operation(route)["security"] == [{"bearer": [scope]}]

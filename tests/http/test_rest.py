@@ -6,12 +6,13 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from billing_mcp import approvals
 from billing_mcp.config import Settings
 from billing_mcp.http.examples import EXAMPLES
 from billing_mcp.http.routes import ROUTES, RestRoute
 from billing_mcp.server import BillingServer
 from good_calls import good_calls
-from rest_asking import CREDITS, GRANT, JSON, ORG, asking, problem_of, request_of
+from rest_asking import CREDITS, GRANT, JSON, ORG, approved, asking, problem_of, request_of
 from world import OPERATION, World, open_world
 
 pytestmark = pytest.mark.anyio
@@ -41,13 +42,15 @@ def test_a_route_leads_to_the_tool_of_the_seed_that_has_its_operation() -> None:
     assert {route.operation: route.tool for route in ROUTES}.items() <= tools.items()
 
 
-def test_every_parameter_of_a_query_is_text_or_a_whole_number(server: BillingServer) -> None:
+def test_every_parameter_of_a_query_is_text_a_whole_number_or_a_boolean(
+    server: BillingServer,
+) -> None:
     """Nothing else can be read from a query; a tool that takes more there needs more code."""
     for route in ROUTES:
         schema = server.catalog.schema(route.tool)["inputSchema"]
         for name, part in schema["properties"].items():
             if route.place(name, schema) == "query":
-                assert part["type"] in ("string", "integer"), (route.path, name)
+                assert part["type"] in ("string", "integer", "boolean"), (route.path, name)
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.operation)
@@ -59,7 +62,7 @@ async def test_a_good_call_answers_200_with_what_the_tool_answers_in_full(
         arguments = arguments | ORG
     schema = server.catalog.schema(route.tool)["inputSchema"]["properties"]
     headers = {"idempotency-key": OPERATION} if "operationId" in schema else {}
-    answer = await http.request(**request_of(server, route, arguments), headers=headers)
+    answer = await approved(http, server, request_of(server, route, arguments), **headers)
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["cache-control"] == "no-store"
@@ -71,6 +74,9 @@ async def test_a_good_call_answers_200_with_what_the_tool_answers_in_full(
     full = {"detail": "full"} if "detail" in schema else {}
     own = {"operationId": OPERATION} if "operationId" in schema else {}
     outcome = await other.catalog.invoke(route.tool, arguments | full | own, other.caller())
+    if outcome.status == 202:
+        await approvals.approve(other.tenant, OPERATION, "somebody", identified=True)
+        outcome = await other.catalog.invoke(route.tool, arguments | full | own, other.caller())
     assert answer.json() == outcome.structured
 
 
@@ -153,8 +159,72 @@ async def test_a_read_passes_over_an_idempotency_key(http: httpx2.AsyncClient) -
 async def test_numbers_of_a_body_are_exact_and_answered_as_text(http: httpx2.AsyncClient) -> None:
     text = '{"creditAmount": 12345678901234567.89, "effectiveFrom": "2026-11-20"}'
     answer = await http.post(CREDITS, content=text, headers=JSON)
+    assert problem_of(answer, 202, "approval-required")["plan"]["amount"] == "12345678901234567.89"
+    small = '{"creditAmount": 12.123456789, "effectiveFrom": "2026-11-20"}'
+    answer = await http.post(CREDITS, content=small, headers=JSON)
     assert answer.status_code == 200, answer.text
-    assert answer.json()["creditAmount"] == "12345678901234567.89"
+    assert answer.json()["creditAmount"] == "12.123456789"
+
+
+DELETE = "/v1/org/sandbox/usagerecordgroup/"
+
+
+@pytest.mark.parametrize("as_body", [True, False])
+async def test_a_dry_run_is_answered_with_the_plan_that_its_id_then_commits_once(
+    http: httpx2.AsyncClient, world: World, as_body: bool
+) -> None:
+    event = good_calls(world)["ingest-event-if-user-is"]["body"]
+    path, body = (CREDITS, GRANT) if as_body else ("/v1/entitled", event)
+    kind = "credit" if as_body else "event"
+    before = world.effects(kind)
+    if as_body:
+        planned = await http.post(path, json=body | {"dryRun": True})
+    else:
+        planned = await http.post(f"{path}?dryRun=true", json=body)
+    assert planned.status_code == 200, planned.text
+    told = planned.json()
+    assert set(told) == {"environment", "operationId", "plan"}
+    assert told["plan"]["needs"] == "allowed"
+    assert world.effects(kind) == before
+    for replayed in (None, True):
+        done = await http.post(path, json=body, headers={"idempotency-key": told["operationId"]})
+        assert done.status_code == 200, done.text
+        assert done.json()["operationId"] == told["operationId"]
+        assert done.json().get("replayed") is replayed
+    assert len(world.effects(kind)) == len(before) + 1
+
+
+async def test_a_dry_run_in_a_query_is_true_or_false_and_nothing_else(
+    http: httpx2.AsyncClient, world: World
+) -> None:
+    group = good_calls(world)["delete-usagerecordgroup"]["usageRecordGroupId"]
+    assert (await http.delete(f"{DELETE}{group}?dryRun=true")).status_code == 200
+    for given in ("false", None):
+        query = "" if given is None else f"?dryRun={given}"
+        answer = await http.delete(f"{DELETE}{group}{query}")
+        problem_of(answer, 202, "approval-required")
+    for wrong in ("1", "True", "yes", ""):
+        answer = await http.delete(f"{DELETE}{group}?dryRun={wrong}")
+        document = problem_of(answer, 400, "invalid-request")
+        assert document["field"] == "dryRun"
+        assert document["detail"] == f'dryRun must be true or false (got "{wrong}").'
+
+
+async def test_a_write_that_waits_is_answered_202_with_its_plan_and_what_to_do(
+    http: httpx2.AsyncClient, world: World
+) -> None:
+    headers = {"Idempotency-Key": OPERATION}
+    answer = await http.post(CREDITS, json=GRANT | {"creditAmount": "150"}, headers=headers)
+    document = problem_of(answer, 202, "approval-required")
+    assert document["type"] == "/v1/problems/approval-required"
+    assert document["operationId"] == OPERATION
+    assert document["environment"] == "sandbox"
+    assert document["plan"]["needs"] == "approval"
+    assert document["plan"]["tool"] == "grant-credit"
+    assert OPERATION in document["next"]
+    assert world.effects("credit") == []
+    explained = await http.get("/v1/problems/approval-required")
+    assert "HTTP 202, kind approval-required" in explained.text
 
 
 async def test_text_of_any_script_comes_back_as_it_was_given(http: httpx2.AsyncClient) -> None:

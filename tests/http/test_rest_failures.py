@@ -17,7 +17,7 @@ from billing_mcp.http.routes import ROUTES, RestRoute
 from billing_mcp.server import BillingServer
 from good_calls import good_calls
 from recording import SILENCE, Recorder, Says, attach
-from rest_asking import CREDITS, JSON, ORG, asking, problem_of, request_of
+from rest_asking import CREDITS, JSON, ORG, approved, asking, problem_of, request_of
 from world import OPERATION, World, open_world
 
 pytestmark = pytest.mark.anyio
@@ -48,7 +48,7 @@ async def test_a_token_without_the_scope_of_a_route_is_told_which_it_needs(
     for scope, status in ((poorer, 403), (needed, 200)):
         before = auth_context_var.set(granted(scope))
         try:
-            answer = await http.request(**request)
+            answer = await approved(http, server, request)
         finally:
             auth_context_var.reset(before)
         assert answer.status_code == status, answer.text

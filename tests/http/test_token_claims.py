@@ -173,12 +173,23 @@ async def test_scopes_of_another_kind_are_refused(
     assert said == "its scopes are neither text nor a list"
 
 
-@pytest.mark.parametrize("tenant", [7, True, ["acme"], {"name": "acme"}, "", "t" * 256])
-async def test_a_tenant_of_a_wrong_type_is_refused(
-    issuer: Issuer, authentication: Authentication, tenant: Any
+@pytest.mark.parametrize("claim", ["tenant", "role"])
+@pytest.mark.parametrize("name", [7, True, ["acme"], {"name": "acme"}, "", "t" * 256])
+async def test_a_tenant_or_role_of_a_wrong_type_is_refused(
+    issuer: Issuer, authentication: Authentication, claim: str, name: Any
 ) -> None:
-    said = await refusal(authentication, issuer.token(tenant=tenant))
-    assert said == "its claim tenant is not a name"
+    said = await refusal(authentication, issuer.token(**{claim: name}))
+    assert said == f"its claim {claim} is not a name"
+
+
+async def test_the_role_is_read_from_the_claim_that_is_set(issuer: Issuer) -> None:
+    token = await issuer.authentication().check(issuer.token(role="support"))
+    assert token.claims is not None
+    assert token.claims["role"] == "support"
+    renamed = issuer.authentication(auth_role_claim="groups")
+    token = await renamed.check(issuer.token(groups="finance", role="support"))
+    assert token.claims is not None
+    assert token.claims["role"] == "finance"
 
 
 async def test_the_tenant_is_read_from_the_claim_that_is_set(issuer: Issuer) -> None:

@@ -45,6 +45,7 @@ async def test_a_good_token_says_who_calls_for_whom_and_what_they_may(
     assert token.claims == {
         "iss": ISSUER,
         "tenant": "acme",
+        "role": None,
         "principal": "agent-7@login.issuer.example",
     }
 

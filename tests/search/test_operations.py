@@ -44,7 +44,7 @@ def test_an_operation_is_named_and_described_as_a_tool_would_be(
     assert len(operation.name) <= 40
     assert 3 < len(operation.title) <= 60
     assert operation.kind in KINDS
-    assert re.fullmatch(r"(togai|suger)-[a-z-]+", operation.toolset)
+    assert re.fullmatch(r"(togai|suger)-[a-z-]+|ledger", operation.toolset)
     assert operation.toolset.startswith("suger") is operation.path.startswith("/org/")
     assert len(operation.words.split()) >= 10
     assert operation.reads or operation.method != "GET"

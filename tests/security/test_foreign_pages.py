@@ -19,6 +19,9 @@ PATHS = (
     "/v1/docs",
     "/v1/problems/not-found",
     "/.well-known/oauth-protected-resource",
+    "/approvals",
+    "/approvals/pending",
+    "/approvals/00000000-0000-4000-8000-000000000000/approve",
     "/nonsense",
     *sorted({route.path.replace("{", "").replace("}", "") for route in ROUTES}),
 )

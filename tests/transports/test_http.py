@@ -62,7 +62,7 @@ async def connected(http: httpx2.AsyncClient, era: str) -> AsyncIterator[Client]
 @pytest.mark.parametrize("era", ["modern", "legacy"])
 async def test_a_client_lists_reads_writes_and_is_told_what_was_wrong(era: str, sse: str) -> None:
     async with served(http_sse=sse) as (http, world), connected(http, era) as client:
-        assert len((await client.list_tools()).tools) == 36
+        assert len((await client.list_tools()).tools) == 38
         invoices = facts(await client.call_tool("list-invoices", {"accountId": "harbor-main"}))
         # The draft of the plan that runs, and October.
         assert [row["totalAmount"] for row in invoices["data"]] == ["99.00", "49.50"]
@@ -172,7 +172,7 @@ async def test_the_verb_http_serves_a_client_on_a_real_port(era: str) -> None:
         name, address = line.split(" ")
         assert name == "MCP"
         async with Client(address, mode="legacy" if era == "legacy" else "auto") as client:
-            assert len((await client.list_tools()).tools) == 36
+            assert len((await client.list_tools()).tools) == 38
             assert facts(await client.call_tool("list-customers", {}))["count"] > 0
 
 
@@ -180,4 +180,4 @@ async def test_the_verb_http_serves_ipv6_loopback_as_well() -> None:
     with running("http", "--host", "::1", "--port", "0") as line:
         assert line.startswith("MCP http://[::1]:")
         async with Client(line.removeprefix("MCP ")) as client:
-            assert len((await client.list_tools()).tools) == 36
+            assert len((await client.list_tools()).tools) == 38

@@ -39,13 +39,13 @@ async def test_without_any_argument_it_serves_mcp_over_stdio() -> None:
     parameters = StdioServerParameters(command=program, args=arguments, env=environment())
     with anyio.fail_after(PATIENCE_S):
         async with Client(parameters) as client:
-            assert len((await client.list_tools()).tools) == 36
+            assert len((await client.list_tools()).tools) == 38
 
 
 @pytest.mark.parametrize("era", ["modern", "legacy"])
 async def test_a_desktop_client_lists_reads_writes_and_is_told_what_was_wrong(era: str) -> None:
     async with started(era, "--sandbox-now", "2026-11-20T12:00:00Z") as (client, errors):
-        assert len((await client.list_tools()).tools) == 36
+        assert len((await client.list_tools()).tools) == 38
 
         customers = facts(await client.call_tool("list-customers", {"pageSize": 2}))
         assert customers["count"] == 2
@@ -130,7 +130,7 @@ def test_stdout_carries_the_protocol_and_nothing_else() -> None:
         process.kill()
         process.wait(PATIENCE_S)
         process.stdout.close()
-    assert len(answers[2]["result"]["tools"]) == 36
+    assert len(answers[2]["result"]["tools"]) == 38
     assert answers[3]["result"]["structuredContent"]["data"]
     assert answers[4]["result"]["isError"] is True
     assert answers[5]["result"]["structuredContent"]["count"] == 1

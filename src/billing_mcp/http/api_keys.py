@@ -22,7 +22,16 @@ from tempfile import NamedTemporaryFile
 from typing import IO, Annotated, Literal
 
 from mcp.server.auth.provider import AccessToken
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
 
 from billing_mcp.credentials import SettingsError
 from billing_mcp.http.signing_keys import Clock, KeysUnavailable
@@ -49,8 +58,25 @@ def _known(scope: str) -> str:
 KnownScope = Annotated[str, AfterValidator(_known)]
 
 
+def _plain(role: str) -> str:
+    if not role.isprintable():
+        raise ValueError("a role holds control characters")
+    return role
+
+
+Role = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    AfterValidator(_plain),
+]
+"""As the policy names it. It goes into logs and is compared, so it is plain."""
+
+
 class ApiKey(BaseModel):
-    """One key: who has it and what it allows. `prefix` is how its owner recognizes it."""
+    """One key: who has it and what it allows. `prefix` is how its owner recognizes it.
+
+    `role` is the table of the policy that holds for its bearer, besides the one for everyone.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -59,6 +85,7 @@ class ApiKey(BaseModel):
     prefix: Annotated[str, Field(pattern=r"^bmk_[A-Za-z0-9_-]{8}$")]
     scopes: Annotated[tuple[KnownScope, ...], Field(min_length=1)]
     tenant: str | None = None
+    role: Role | None = None
     created: AwareDatetime
     expires: AwareDatetime | None = None
 
@@ -76,6 +103,7 @@ def made(
     tenant: str | None,
     created: datetime,
     expires: datetime | None = None,
+    role: str | None = None,
 ) -> tuple[str, ApiKey]:
     """A new key, to be shown once, and what is kept of it."""
     key = PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
@@ -85,10 +113,20 @@ def made(
         prefix=key[:_SHOWN],
         scopes=tuple(scopes),
         tenant=tenant,
+        role=role,
         created=created,
         expires=expires,
     )
     return key, kept
+
+
+def is_role(text: str) -> bool:
+    """Whether a key can have a role of that name."""
+    try:
+        TypeAdapter(Role).validate_python(text)
+    except ValidationError:
+        return False
+    return True
 
 
 def read(path: Path) -> list[ApiKey]:
@@ -230,7 +268,7 @@ def _entries(keys: Iterable[ApiKey]) -> dict[str, list[_Entry]]:
             client_id=name,
             scopes=list(key.scopes),
             expires_at=None if expires is None else int(expires),
-            claims={"iss": None, "tenant": key.tenant, "principal": name},
+            claims={"iss": None, "tenant": key.tenant, "role": key.role, "principal": name},
         )
         found.setdefault(key.prefix, []).append(_Entry(key.sha256, expires, token))
     return found

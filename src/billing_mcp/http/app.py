@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from billing_mcp import logs
 from billing_mcp.config import Settings, hosting_trouble
 from billing_mcp.credentials import SettingsError
-from billing_mcp.http import health, rest, serving
+from billing_mcp.http import approvals, health, rest, serving
 from billing_mcp.http.access import SECRET_TYPES, Access
 from billing_mcp.http.auth import Authentication
 from billing_mcp.http.front import Front
@@ -54,10 +54,11 @@ def app(
     )
     application.router.routes.extend(health.routes(metrics, health.Readiness(server, clock)))
     if authentication is None:
-        application.router.routes.extend(rest.routes(server))
+        application.router.routes.extend([*rest.routes(server), *approvals.no_routes()])
     else:
         challenges = authentication.challenges
         application.router.routes.extend(rest.routes(server, challenges.insufficient_for_rest))
+        application.router.routes.extend(approvals.routes(server, challenges, metrics))
         application.router.routes.extend(challenges.routes())
     limit = RateLimit(server, metrics, clock)
     # The last one added is the first one asked: who may ask at all is settled before a body is

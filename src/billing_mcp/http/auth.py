@@ -62,6 +62,7 @@ class Authentication:
                 tuple(resources(settings.public_url).values()),
                 settings.auth_algorithms,
                 settings.auth_tenant_claim,
+                settings.auth_role_claim,
             )
             self._tokens = TokenVerifier(expected, self.signing_keys, now)
 

@@ -41,13 +41,13 @@ class Challenges:
         if settings.auth_issuer is not None and settings.public_url is not None:
             self._resources = resources(settings.public_url)
 
-    def missing(self, path: str) -> str:
+    def missing(self, path: str, scope: str = READ) -> str:
         """For a request without a token."""
-        return self._challenge(path, scope=READ)
+        return self._challenge(path, scope=scope)
 
-    def invalid(self, path: str, reason: str) -> str:
+    def invalid(self, path: str, reason: str, scope: str = READ) -> str:
         """For a token that is refused; `reason` is a sentence of ours."""
-        return self._challenge(path, error="invalid_token", error_description=reason, scope=READ)
+        return self._challenge(path, error="invalid_token", error_description=reason, scope=scope)
 
     def insufficient(self, path: str, scope: str) -> str:
         """For a token that lacks the scope that an operation needs.

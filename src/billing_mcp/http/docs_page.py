@@ -1,15 +1,13 @@
 """The page at /v1/docs: the OpenAPI document for people, in one file that needs no network."""
 
-import base64
-import hashlib
-import html
 import json
 import shlex
 from collections.abc import Iterator, Mapping
-from importlib import resources
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from billing_mcp.http import pages
+from billing_mcp.http.pages import escaped
 from billing_mcp.http.schema_rows import Row, rows
 from billing_mcp.results import compact
 
@@ -19,34 +17,12 @@ EXAMPLE_ORIGIN = "http://127.0.0.1:9080"
 
 def rendered(document: Mapping[str, Any]) -> tuple[str, str]:
     """The page, and the Content-Security-Policy that lets it run its own script and no other."""
-    style, script = _asset("docs_page.css"), _asset("docs_page.js")
-    policy = "; ".join(
-        (
-            "default-src 'none'",
-            f"style-src '{_digest(style)}'",
-            f"script-src '{_digest(script)}'",
-            "connect-src 'self'",
-            "img-src data:",
-            "base-uri 'none'",
-            "form-action 'none'",
-            "frame-ancestors 'none'",
-        )
-    )
     groups = _by_group(document)
     info = document["info"]
-    page = f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{_text(info["title"])} REST {_text(info["version"])}</title>
-<link rel="icon" href="data:,">
-<style>{style}</style>
-</head>
-<body>
+    body = f"""\
 <a class="skip" href="#routes">Skip to the routes</a>
 <nav aria-label="Routes">
-<p class="brand">{_text(info["title"])} <span>REST {_text(info["version"])}</span></p>
+<p class="brand">{escaped(info["title"])} <span>REST {escaped(info["version"])}</span></p>
 {"".join(_navigation(groups))}
 <p><a href="#problems">Problems</a></p>
 <p><a href="#schemas">Schemas</a></p>
@@ -54,7 +30,7 @@ def rendered(document: Mapping[str, Any]) -> tuple[str, str]:
 </nav>
 <main>
 <header>
-<h1>{_text(info["summary"])}</h1>
+<h1>{escaped(info["summary"])}</h1>
 {_paragraphs(info["description"])}
 <form id="token-form" class="token" hidden>
 <label for="token">Bearer token</label>
@@ -75,21 +51,9 @@ left. Leave it empty where none is needed.</p>
 <section id="schemas"><h2>Schemas</h2>
 {"".join(_schema(name, schema) for name, schema in document["components"]["schemas"].items())}
 </section>
-</main>
-<script>{script}</script>
-</body>
-</html>
-"""
-    return page, policy
-
-
-def _asset(name: str) -> str:
-    return resources.files("billing_mcp.http").joinpath(name).read_text(encoding="utf-8")
-
-
-def _digest(text: str) -> str:
-    digest = hashlib.sha256(text.encode()).digest()
-    return f"sha256-{base64.b64encode(digest).decode()}"
+</main>"""
+    title = f"{info['title']} REST {info['version']}"
+    return pages.whole(title, body, "docs_page")
 
 
 Operation = tuple[str, str, Mapping[str, Any]]
@@ -104,17 +68,13 @@ def _by_group(document: Mapping[str, Any]) -> dict[str, list[Operation]]:
     return groups
 
 
-def _text(value: object) -> str:
-    return html.escape(str(value))
-
-
 def _paragraphs(text: str) -> str:
     return "\n".join(f"<p>{_marked(paragraph)}</p>" for paragraph in text.split("\n\n"))
 
 
 def _marked(text: str) -> str:
     """Text of our own, in which `…` is code."""
-    pieces = _text(text).split("`")
+    pieces = escaped(text).split("`")
     return "".join(f"<code>{piece}</code>" if i % 2 else piece for i, piece in enumerate(pieces))
 
 
@@ -122,10 +82,10 @@ def _navigation(groups: Mapping[str, list[Operation]]) -> Iterator[str]:
     for name, operations in groups.items():
         links = "".join(
             f'<li><a href="#{operation["operationId"]}">{_badge(method)}'
-            f"<span>{_text(operation['summary'])}</span></a></li>"
+            f"<span>{escaped(operation['summary'])}</span></a></li>"
             for method, _, operation in operations
         )
-        yield f"<h2>{_text(name)}</h2><ul>{links}</ul>"
+        yield f"<h2>{escaped(name)}</h2><ul>{links}</ul>"
 
 
 def _badge(method: str) -> str:
@@ -134,7 +94,7 @@ def _badge(method: str) -> str:
 
 def _group(name: str, operations: list[Operation], document: Mapping[str, Any]) -> str:
     made = "".join(_operation(operation, document) for operation in operations)
-    return f"<section><h2>{_text(name)}</h2>{made}</section>"
+    return f"<section><h2>{escaped(name)}</h2>{made}</section>"
 
 
 def _operation(operation: Operation, document: Mapping[str, Any]) -> str:
@@ -142,19 +102,21 @@ def _operation(operation: Operation, document: Mapping[str, Any]) -> str:
     body = facts.get("requestBody", {}).get("content", {}).get("application/json")
     scope = facts["security"][0]["bearer"][0]
     answer = facts["responses"]["200"]["content"]["application/json"]["schema"]
-    parts = [_paragraphs(facts["description"]), f"<p>Scope: <code>{_text(scope)}</code></p>"]
+    parts = [_paragraphs(facts["description"]), f"<p>Scope: <code>{escaped(scope)}</code></p>"]
     cells = (_parameter(parameter) for parameter in facts["parameters"])
     parts.append(f"<h4>Parameters</h4>{_table(('name', 'in', 'type', 'about'), cells)}")
     if body:
         parts.append(f"<h4>JSON body</h4>{_fields(body['schema'])}")
-    parts.append(f'<h4>Example</h4><pre class="curl"><code>{_text(_curl(operation))}</code></pre>')
+    parts.append(
+        f'<h4>Example</h4><pre class="curl"><code>{escaped(_curl(operation))}</code></pre>'
+    )
     parts.append(_form(operation, body))
     parts.append(f"<details><summary>Answer 200</summary>{_fields(answer)}</details>")
     parts.append(f"<p>Problems: {', '.join(_problem_links(facts, document))}</p>")
-    shown = _text(path).replace("{", "<i>{").replace("}", "}</i>")
+    shown = escaped(path).replace("{", "<i>{").replace("}", "}</i>")
     return (
         f'<details class="operation" id="{facts["operationId"]}"><summary>{_badge(method)}'
-        f"<code>{shown}</code><span>{_text(facts['summary'])}</span></summary>"
+        f"<code>{shown}</code><span>{escaped(facts['summary'])}</span></summary>"
         f'<div class="inside">{"".join(parts)}</div></details>'
     )
 
@@ -164,20 +126,20 @@ def _parameter(parameter: Mapping[str, Any]) -> tuple[str, ...]:
     (row,) = rows("", parameter["schema"])
     about = parameter.get("description", "")
     return (
-        f"<code>{_text(parameter['name'])}</code>{required}",
-        _text(parameter["in"]),
+        f"<code>{escaped(parameter['name'])}</code>{required}",
+        escaped(parameter["in"]),
         _kind(row),
-        _text(_sentences(about, row.rules)),
+        escaped(_sentences(about, row.rules)),
     )
 
 
 def _fields(schema: Mapping[str, Any]) -> str:
     cells = (
         (
-            f"<code>{_text(row.name or '(the whole)')}</code>"
+            f"<code>{escaped(row.name or '(the whole)')}</code>"
             + (' <em class="required">required</em>' if row.required else ""),
             _kind(row),
-            _text(_sentences(row.about, row.rules)),
+            escaped(_sentences(row.about, row.rules)),
         )
         for row in rows("", schema)
     )
@@ -191,7 +153,7 @@ def _sentences(*parts: str) -> str:
 def _kind(row: Row) -> str:
     """The type of a field, each part of it that is a schema of the page a link there."""
     return "".join(
-        f'<a href="#schema-{_text(part)}">{_text(part)}</a>' if is_schema else _text(part)
+        f'<a href="#schema-{escaped(part)}">{escaped(part)}</a>' if is_schema else escaped(part)
         for part, is_schema in row.kind
     )
 
@@ -206,7 +168,7 @@ def _table(head: tuple[str, ...], body: Iterator[tuple[str, ...]]) -> str:
 
 
 def _schema(name: str, schema: Mapping[str, Any]) -> str:
-    return f'<h3 id="schema-{_text(name)}">{_text(name)}</h3>{_fields(schema)}'
+    return f'<h3 id="schema-{escaped(name)}">{escaped(name)}</h3>{_fields(schema)}'
 
 
 def _problem_cells(document: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
@@ -238,8 +200,13 @@ def _example_url(operation: Operation) -> str:
             value = quote(str(parameter["example"]), safe="")
             path = path.replace(f"{{{parameter['name']}}}", value)
         elif parameter["in"] == "query" and "example" in parameter:
-            query[parameter["name"]] = parameter["example"]
+            query[parameter["name"]] = _typed(parameter["example"])
     return f"{EXAMPLE_ORIGIN}{path}" + (f"?{urlencode(query)}" if query else "")
+
+
+def _typed(value: object) -> str:
+    """A value as it is typed into a query."""
+    return compact(value) if isinstance(value, bool) else str(value)
 
 
 def _curl(operation: Operation) -> str:
@@ -263,11 +230,11 @@ def _form(operation: Operation, body: Mapping[str, Any] | None) -> str:
     for parameter in facts["parameters"]:
         name = parameter["name"]
         field = f"{own}-{name}"
-        value = _text(parameter.get("example", ""))
+        value = escaped(_typed(parameter.get("example", "")))
         required = " required" if parameter["required"] else ""
         inputs.append(
-            f'<label for="{field}">{_text(name)}</label><input id="{field}" autocomplete="off"'
-            f' data-in="{parameter["in"]}" data-name="{_text(name)}" value="{value}"{required}>'
+            f'<label for="{field}">{escaped(name)}</label><input id="{field}" autocomplete="off"'
+            f' data-in="{parameter["in"]}" data-name="{escaped(name)}" value="{value}"{required}>'
         )
     if body:
         example = json.dumps(body["example"], indent=2, ensure_ascii=False)
@@ -275,7 +242,7 @@ def _form(operation: Operation, body: Mapping[str, Any] | None) -> str:
         inputs.append(
             f'<label for="{field}">JSON body</label><textarea id="{field}" data-in="body"'
             f' spellcheck="false" rows="{min(12, example.count(chr(10)) + 2)}">'
-            f"{_text(example)}</textarea>"
+            f"{escaped(example)}</textarea>"
         )
     warning = (
         '<p class="warning">This changes data, and real billing data where the environment is live.'
@@ -284,7 +251,7 @@ def _form(operation: Operation, body: Mapping[str, Any] | None) -> str:
         else ""
     )
     return (
-        f'<form class="try" data-method="{method}" data-path="{_text(path)}" hidden>'
+        f'<form class="try" data-method="{method}" data-path="{escaped(path)}" hidden>'
         f"<h4>Try it</h4>{''.join(inputs)}{warning}<button>Send</button>"
         f'<output aria-live="polite"></output></form>'
     )

@@ -88,6 +88,8 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "delete-usagerecordgroup": {
         **_ORG,
         "usageRecordGroupId": "7a62e274-bee6-4aa9-b0d3-b76a15f25a6a",
+        # It takes something back, so without this it would wait for a person.
+        "dryRun": True,
     },
     "list-usagerecordreports": {**_ORG, "partner": "AWS", "limit": 5},
     "list-billable-metrics": {**_ORG, "status": "ACTIVE"},

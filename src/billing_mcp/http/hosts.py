@@ -1,6 +1,7 @@
 """For which names, and for pages of which sites, this server answers."""
 
 import re
+from urllib.parse import urlsplit
 
 from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
 from starlette.requests import Request
@@ -31,9 +32,18 @@ def security_of(settings: Settings) -> TransportSecuritySettings:
         ],
         allowed_origins=[
             *(f"http://{host}{port}" for host in _LOOPBACK for port in ("", ":*")),
+            *_own_origin(settings),
             *settings.allowed_origins,
         ],
     )
+
+
+def _own_origin(settings: Settings) -> list[str]:
+    """The site of this server's own pages, as a browser names it, where it is known."""
+    if settings.public_url is None:
+        return []
+    url = urlsplit(settings.public_url)
+    return [f"{url.scheme}://{url.netloc}".lower()]
 
 
 class Hosts:

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from billing_mcp.catalog import Built
+from billing_mcp.calls import Built
 
 _WHERE = "#/components/schemas/"
 

@@ -4,6 +4,8 @@ No label is a caller's choice, a tenant's name or an id: the number of series is
 whoever may read the figures learns nothing of other tenants. The log has who called what.
 """
 
+from typing import Literal
+
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
@@ -62,6 +64,12 @@ class Metrics:
             "Calls that were refused because their caller had made too many",
             registry=self._registry,
         )
+        self._decided = Counter(
+            "billing_mcp_plans_decided",
+            "Plans that people approved or denied over HTTP",
+            ["decision"],
+            registry=self._registry,
+        )
 
         # Looking a series up by its labels costs several times what counting does.
         self._ended: dict[tuple[str, str], Counter] = {}
@@ -99,6 +107,9 @@ class Metrics:
 
     def rate_limited(self) -> None:
         self._limited.inc()
+
+    def plan_decided(self, decision: Literal["approved", "denied"]) -> None:
+        self._decided.labels(decision).inc()
 
     def text(self) -> bytes:
         """Everything in Prometheus' text format."""

@@ -3,15 +3,27 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pydantic import BaseModel
+
 from billing_mcp import __version__, scopes
-from billing_mcp.catalog import Built, Catalog
+from billing_mcp.calls import Built
+from billing_mcp.catalog import Catalog
 from billing_mcp.http.examples import EXAMPLES
 from billing_mcp.http.json_schemas import Components, arguments_schema, without_null
+from billing_mcp.http.plans import PlanDocument
 from billing_mcp.http.problems import MEDIA_TYPE, TYPES, Problem
 from billing_mcp.http.routes import GROUPS, RestRoute
 
 _JSON = "application/json"
 _UUID = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+
+_PLAN = "#/components/schemas/Plan"
+
+# Models of language are told once for all tools.
+_OF_WRITES = {
+    "dryRun": "Only say what it would do: the answer is the plan, and nothing is sent",
+    "operationId": "The same as the header Idempotency-Key",
+}
 
 _DESCRIPTION = """\
 The REST routes of billing-mcp: usage-based billing (Togai) and cloud-marketplace metering \
@@ -22,7 +34,12 @@ are UTC. An argument that is not taken is an error that names the right one. Eve
 problem document (RFC 9457) whose `next` says what to do.
 
 A write may be given a UUID of its own in the header `Idempotency-Key`; without one it gets one, \
-and every answer to it, also an error, carries it as `operationId`.
+and every answer to it, also an error, carries it as `operationId`. The same id is done only once.
+
+With `dryRun` a write answers its `plan`: what it would do, and what the policy of this server \
+asks for first. A write that needs a plan or people is answered 202 with that plan, and nothing is \
+done; the same request with the plan's `operationId` as `Idempotency-Key` commits it, once it is \
+approved.
 
 Every path also answers HEAD where it has GET, and OPTIONS; any other method is 405. A server on \
 loopback without authentication asks for no token."""
@@ -36,7 +53,9 @@ def document(catalog: Catalog) -> dict[str, Any]:
         for route in routes:
             operation = _operation(route, group, catalog, components)
             paths.setdefault(route.path, {})[route.method.lower()] = operation
-    problem = components.adopt(_problem_schema(), "Problem")
+    problem = components.adopt(_plain(Problem), "Problem")
+    problem["properties"]["plan"] = {"$ref": _PLAN}
+    plan = components.adopt(_plain(PlanDocument), "Plan")
     return {
         "openapi": "3.1.0",
         "info": {
@@ -51,7 +70,7 @@ def document(catalog: Catalog) -> dict[str, Any]:
         "tags": [{"name": group} for group in GROUPS],
         "paths": paths,
         "components": {
-            "schemas": {"Problem": problem, **components.schemas},
+            "schemas": {"Problem": problem, "Plan": plan, **components.schemas},
             "responses": {name: _problem_response(name) for name in TYPES},
             "securitySchemes": {"bearer": _bearer()},
         },
@@ -63,6 +82,9 @@ def _operation(
 ) -> dict[str, Any]:
     built = catalog.built(route.tool)
     schema = components.adopt(arguments_schema(built), _prefix(route))
+    for argument, about in _OF_WRITES.items():
+        if argument in schema["properties"]:
+            schema["properties"][argument]["description"] = about
     scope = catalog.needed_scope(route.tool)
     body = _request_body(route, schema)
     return {
@@ -92,6 +114,7 @@ def _answer(route: RestRoute, built: Built, components: Components) -> dict[str,
         own = {
             "operationId": {"type": "string", "format": "uuid"},
             "replayed": {"type": "boolean", "description": "Done before; nothing was done now"},
+            "plan": {"$ref": _PLAN, "description": "Of a dry run: nothing was sent"},
         }
         schema["properties"] = {**schema["properties"], **own}
     return schema
@@ -121,17 +144,12 @@ def _parameters(
             **({"example": example[argument]} if argument in example else {}),
         }
     if built.declaration.write is not None:
-        deduped = built.declaration.write.key is not None
         yield {
             "name": "Idempotency-Key",
             "in": "header",
             "required": False,
-            "description": (
-                "A UUID of yours for this write; the same one again is done only once."
-                if deduped
-                else "A UUID of yours that the answer carries. The vendor does not dedupe this "
-                "write: whoever repeats it does it twice."
-            ),
+            "description": "A UUID of yours for this write, or that of its plan; the same one "
+            "again is done only once.",
             "schema": {"type": "string", "format": "uuid", "pattern": _UUID},
         }
 
@@ -162,6 +180,8 @@ def _request_body(route: RestRoute, schema: Mapping[str, Any]) -> dict[str, Any]
 def _possible(route: RestRoute, built: Built) -> Iterator[str]:
     """The problems that a route can answer with, in order of their statuses."""
     writes = built.declaration.write is not None
+    if writes:
+        yield "approval-required"
     yield from ("invalid-request", "unauthenticated", "not-permitted", "not-found")
     # A body may come with any method, and is read before it is known whether the route has one.
     yield "request-timeout"
@@ -176,8 +196,8 @@ def _possible(route: RestRoute, built: Built) -> Iterator[str]:
         yield "outcome-unknown"
 
 
-def _problem_schema() -> dict[str, Any]:
-    schema = Problem.model_json_schema(by_alias=True)
+def _plain(model: type[BaseModel]) -> dict[str, Any]:
+    schema = model.model_json_schema(by_alias=True)
     schema["properties"] = {
         name: {key: value for key, value in without_null(part).items() if key not in _NOISE}
         for name, part in schema["properties"].items()

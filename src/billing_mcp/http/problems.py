@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -11,8 +11,9 @@ from starlette.responses import Response
 from billing_mcp.credentials import Environment
 from billing_mcp.results import Outcome, compact
 
-PREFIX = "/v1"
-PATH = f"{PREFIX}/problems/"
+# Where errors are problem documents: the REST face, and what the page of approvals asks.
+PREFIXES = ("/v1/", "/approvals/")
+PATH = "/v1/problems/"
 MEDIA_TYPE = "application/problem+json"
 
 # Answers are somebody's billing data: nobody on the way keeps them, no page may frame them.
@@ -32,6 +33,7 @@ Kind = Literal[
     "unavailable",
     "outcome-unknown",
     "not-configured",
+    "approval-required",
 ]
 
 
@@ -53,6 +55,10 @@ class Problem(BaseModel):
     ] = None
     next: Annotated[str | None, Field(description="What to do about it")] = None
     environment: Environment | None = None
+    plan: Annotated[
+        dict[str, Any] | None,
+        Field(description="What the write would do, and what it needs before it may"),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,15 @@ class ProblemType:
 
 
 TYPES: Mapping[str, ProblemType] = {
+    "approval-required": ProblemType(
+        202,
+        "approval-required",
+        "The write waits for a plan to be committed, or for people to approve it",
+        "Nothing was changed. `plan` says what the write would do and what it needs. Once that is "
+        "given, the same request with the plan's `operationId` as `Idempotency-Key` commits it, "
+        "once. A person approves a plan at `/approvals`, with `billing-mcp approve`, or in the "
+        "chat.",
+    ),
     "invalid-request": ProblemType(
         400,
         "invalid-request",
@@ -171,7 +186,7 @@ TYPES: Mapping[str, ProblemType] = {
 
 def speak_for(path: str) -> bool:
     """Whether the errors of a path are problem documents."""
-    return f"{path}/".startswith(f"{PREFIX}/")
+    return f"{path}/".startswith(PREFIXES)
 
 
 def problem(
@@ -179,7 +194,7 @@ def problem(
     detail: str,
     *,
     headers: Mapping[str, str] | None = None,
-    **facts: str | int,
+    **facts: Any,
 ) -> Response:
     """A problem of a type; `facts` are the other members of `Problem`."""
     kind = TYPES[name]
@@ -211,6 +226,7 @@ def of_failure(outcome: Outcome, headers: Mapping[str, str] | None = None) -> Re
         headers=headers,
         **facts,
         environment=outcome.structured["environment"],
+        plan=outcome.structured.get("plan"),
     )
 
 

@@ -146,7 +146,7 @@ class RateLimit:
 
 
 class RestRateLimit:
-    """Asks the limit about every call below /v1."""
+    """Asks the limit about every call below /v1, and about approvals."""
 
     def __init__(self, app: ASGIApp, limit: RateLimit) -> None:
         self._app = app
@@ -160,6 +160,8 @@ class RestRateLimit:
 
 
 def _is_call(path: str) -> bool:
+    if path.startswith("/approvals/"):
+        return True
     return (
         path.startswith("/v1/")
         and path not in _DISCOVERY

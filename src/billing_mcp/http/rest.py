@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl
 from uuid import UUID
 
 from mcp import MCPError
@@ -12,14 +12,17 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
-from billing_mcp import errors, money, results, tools
+from billing_mcp import errors, results, tools
 from billing_mcp.http import problems
 from billing_mcp.http.documents import Documents
 from billing_mcp.http.problems import SECURITY_HEADERS, problem
+from billing_mcp.http.reading import UnsupportedMediaType, json_in, refused_method, sent_path
 from billing_mcp.http.routes import Found, RestRoute, at
 from billing_mcp.results import Envelope, Outcome
 from billing_mcp.server import BillingServer
 from billing_mcp.tenants import Caller
+
+PREFIX = "/v1"
 
 # More than any route has, so that a query is not an attack.
 MOST_PARAMETERS = 50
@@ -27,6 +30,7 @@ MOST_PARAMETERS = 50
 # As RFC 9562 writes a UUID; quoted as a structured field, or bare as everybody else sends it.
 _KEY = re.compile(r'("?)([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\1', re.IGNORECASE)
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
+_BOOLEANS = {"true": True, "false": False}
 
 Challenge = Callable[[str], str]
 """The `WWW-Authenticate` of a token that lacks a scope."""
@@ -48,23 +52,15 @@ class _Everything(BaseRoute):
         self._face = face
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        ours = scope["type"] == "http" and problems.speak_for(scope["path"])
+        ours = scope["type"] == "http" and f"{scope['path']}/".startswith(f"{PREFIX}/")
         return (Match.FULL if ours else Match.NONE), {}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._face(scope, receive, send)
 
 
-class _UnsupportedMediaType(Exception):
-    """The body cannot be read for what its headers say of it."""
-
-
 class RestFace:
-    """An ASGI app for every path under /v1, which it routes itself.
-
-    By the path as it was sent: a router that decodes it first takes the `%2F` of an id for the end
-    of a segment.
-    """
+    """An ASGI app for every path under /v1, which it routes itself by the path as it was sent."""
 
     def __init__(self, server: BillingServer, challenge: Challenge) -> None:
         self._server = server
@@ -82,10 +78,10 @@ class RestFace:
         await response(scope, receive, send)
 
     async def _response(self, request: Request) -> Response:
-        path = _path(request)
+        path = sent_path(request)
         document = await self._documents.at(path)
         if document is not None:
-            return _refused_method(request, ("GET",)) or document
+            return refused_method(request, ("GET",)) or document
         found = at(path)
         if found is None:
             return problem(
@@ -93,7 +89,7 @@ class RestFace:
                 f"Nothing is at {errors.one_line(request.url.path, 200)}.",
                 next="GET /v1/openapi.json lists every route; /v1/docs shows them to people.",
             )
-        refused = _refused_method(request, tuple(found.routes))
+        refused = refused_method(request, tuple(found.routes))
         if refused is not None:
             return refused
         method = "GET" if request.method == "HEAD" else request.method
@@ -114,9 +110,8 @@ class RestFace:
             arguments = await _arguments(request, found, route, schema)
         except errors.BillingError as error:
             outcome = results.failure(error, _envelope(request, route, schema, caller))
-        except _UnsupportedMediaType as error:
-            headers = {"accept": "application/json", "accept-encoding": "identity"}
-            return problem("unsupported-media-type", str(error), headers=headers)
+        except UnsupportedMediaType as error:
+            return error.response()
         else:
             outcome = await catalog.invoke(route.tool, arguments, caller)
         return _answer(outcome)
@@ -135,34 +130,10 @@ def _answer(outcome: Outcome) -> Response:
     return Response(text, 200, dict(SECURITY_HEADERS), "application/json")
 
 
-def _path(request: Request) -> str:
-    """The path as it was sent, percent-encoded."""
-    raw = request.scope.get("raw_path")
-    if raw is None:  # ASGI lets a server leave it out
-        return quote(request.scope["path"])
-    return str(raw.decode("latin-1")).partition("?")[0]
-
-
-def _refused_method(request: Request, methods: tuple[str, ...]) -> Response | None:
-    """The answer to OPTIONS, or to a method that the path does not have."""
-    allowed = [*methods, *(["HEAD"] if "GET" in methods else []), "OPTIONS"]
-    if request.method in allowed and request.method != "OPTIONS":
-        return None
-    headers = {"allow": ", ".join(allowed)}
-    if request.method == "OPTIONS":
-        return Response(b"", 204, {**SECURITY_HEADERS, **headers})
-    return problem(
-        "method-not-allowed",
-        f"This path has no method {errors.one_line(request.method, 20)}.",
-        headers=headers,
-        next=f"It has {headers['allow']}.",
-    )
-
-
 async def _arguments(
     request: Request, found: Found, route: RestRoute, schema: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The arguments of the tool. Raises `InvalidRequest` and `_UnsupportedMediaType`."""
+    """The arguments of the tool. Raises `InvalidRequest` and `UnsupportedMediaType`."""
     given: dict[str, Any] = found.arguments(route)
     for name, value in (await _from_body(request, route, schema)).items():
         _require_place(name, ("field", "body"), route, schema)
@@ -220,17 +191,21 @@ def _query(request: Request) -> list[tuple[str, str]]:
         ) from error
 
 
-def _value(name: str, text: str, schema: Mapping[str, Any]) -> str | int:
-    """A parameter of the query as JSON. Those of our routes are text or whole numbers."""
-    if schema.get("type") != "integer":
-        return text
-    if not _WHOLE.fullmatch(text):
+def _value(name: str, text: str, schema: Mapping[str, Any]) -> str | int | bool:
+    """A parameter of the query as JSON: text, a whole number, true or false."""
+    kind = schema.get("type")
+    if kind == "integer" and _WHOLE.fullmatch(text):
+        return int(text)
+    if kind == "boolean" and text in _BOOLEANS:
+        return _BOOLEANS[text]
+    if kind in ("integer", "boolean"):
+        wanted = "a whole number" if kind == "integer" else "true or false"
         raise errors.InvalidRequest(
-            f'{name} must be a whole number (got "{errors.one_line(text, 60)}").',
+            f'{name} must be {wanted} (got "{errors.one_line(text, 60)}").',
             field=name,
             next_step="Nothing was sent. Correct this and call again.",
         )
-    return int(text)
+    return text
 
 
 async def _from_body(
@@ -256,14 +231,7 @@ async def _from_body(
                 next_step=f"Send {wanted}; GET /v1/openapi.json describes it.",
             )
         return {}
-    _require_json(request)
-    try:
-        body = money.from_json(raw.decode())
-    except ValueError as error:
-        raise errors.InvalidRequest(
-            f"The body is not JSON in UTF-8: {errors.one_line(str(error), 100)}.",
-            next_step="Nothing was sent. Correct this and call again.",
-        ) from error
+    body = json_in(request, raw)
     if whole:
         return {"body": body}
     if not isinstance(body, dict):
@@ -272,19 +240,6 @@ async def _from_body(
             next_step='Nothing was sent. Send an object of arguments: {"name": value, …}.',
         )
     return body
-
-
-def _require_json(request: Request) -> None:
-    given = request.headers.get("content-type", "")
-    kind, _, parameters = given.partition(";")
-    charset = parameters.strip().lower().replace('"', "")
-    if kind.strip().lower() != "application/json" or charset not in ("", "charset=utf-8"):
-        shown = f"is {errors.one_line(given, 60)}" if given else "is missing"
-        raise _UnsupportedMediaType(f"Content-Type {shown}; send application/json.")
-    coding = request.headers.get("content-encoding", "identity").strip().lower()
-    if coding != "identity":
-        shown = errors.one_line(coding, 30)
-        raise _UnsupportedMediaType(f"Content-Encoding is {shown}; send the body as it is.")
 
 
 def _adopt_key(request: Request, given: dict[str, Any]) -> None:

@@ -17,12 +17,13 @@ from billing_mcp.http.challenges import MCP_PATH
 from billing_mcp.http.problems import SECURITY_HEADERS, problem, speak_for
 from billing_mcp.http.signing_keys import RETRY_S, KeysUnavailable
 from billing_mcp.http.tokens import Refused
-from billing_mcp.scopes import READ, expanded
+from billing_mcp.scopes import APPROVE, READ, expanded
 
 logger = logging.getLogger(__name__)
 
+APPROVALS_PREFIX = "/approvals/"
 # What a newcomer reads before they have a token, and what watches the process. All else needs one.
-OPEN_PATHS = frozenset({"/healthz", "/readyz", "/v1/openapi.json", "/v1/docs"})
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/v1/openapi.json", "/v1/docs", "/approvals"})
 OPEN_PREFIXES = ("/.well-known/", "/v1/problems/")
 # Decides for itself what it shows to whom.
 OPTIONAL_PATHS = frozenset({"/metrics"})
@@ -94,13 +95,14 @@ class TokenGate:
             if path in OPTIONAL_PATHS:
                 return None
             said = "A token is needed: send Authorization: Bearer with one."
-            raise _Answered(_refusal(path, 401, said, self._challenges.missing(path)))
+            challenge = self._challenges.missing(path, _least(path))
+            raise _Answered(_refusal(path, 401, said, challenge))
         try:
             return await self._authentication.check(given[0][len(_SCHEME) :].strip())
         except Refused as refused:
             logger.info("A token is refused: %s", refused)
             said = f"The token is refused: {refused}."
-            challenge = self._challenges.invalid(path, said)
+            challenge = self._challenges.invalid(path, said, _least(path))
             raise _Answered(_refusal(path, 401, said, challenge)) from refused
         except KeysUnavailable as error:
             logger.info("A token cannot be verified: %s", error)
@@ -108,7 +110,7 @@ class TokenGate:
 
     def _require_scope(self, scope: Scope, token: AccessToken) -> None:
         path = scope["path"]
-        held, needed = expanded(token.scopes), READ
+        held, needed = expanded(token.scopes), _least(path)
         if path == MCP_PATH:
             needed = self._needed_by(scope)
         if needed not in held:
@@ -124,6 +126,11 @@ class TokenGate:
             except KeyError:
                 pass  # the door knows which names come near
         return READ
+
+
+def _least(path: str) -> str:
+    """The scope without which nothing at a path can be done."""
+    return APPROVE if path.startswith(APPROVALS_PREFIX) else READ
 
 
 def _values(scope: Scope, name: bytes) -> list[str]:

@@ -47,6 +47,7 @@ class Expected:
     resources: Collection[str]
     algorithms: Collection[str]
     tenant_claim: str
+    role_claim: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,7 @@ class TokenVerifier:
             claims={
                 "iss": expected.issuer,
                 "tenant": _name(claims, expected.tenant_claim),
+                "role": _name(claims, expected.role_claim),
                 "principal": f"{subject}@{self._host}",
             },
         )

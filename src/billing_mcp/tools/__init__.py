@@ -8,6 +8,7 @@ from billing_mcp.credentials import Vendor
 
 TOGAI = "billing_mcp.tools.togai"
 SUGER = "billing_mcp.tools.suger"
+LEDGER = "billing_mcp.tools.ledger"
 
 TOOLSETS: dict[str, dict[str, tuple[str, ...]]] = {
     "togai-billing": {
@@ -55,6 +56,7 @@ TOOLSETS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
     },
     "search": {"billing_mcp.tools.search": ("search-tools", "run-read-tool", "run-write-tool")},
+    "ledger": {LEDGER: ("get-operation", "list-operations")},
     "togai-accounts": {f"{TOGAI}.accounts": ("get-account",)},
     "togai-event-schemas": {
         f"{TOGAI}.event_schemas": ("list-event-schemas", "get-event-schema"),
@@ -67,7 +69,7 @@ TOOLSETS: dict[str, dict[str, tuple[str, ...]]] = {
 CORE = ("togai-billing", "togai-entitlements", "suger-metering")
 GROUPS: dict[str, tuple[str, ...]] = {
     "core": CORE,
-    "default": (*CORE, "search"),
+    "default": (*CORE, "search", "ledger"),
     "all": tuple(TOOLSETS),
 }
 

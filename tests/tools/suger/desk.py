@@ -10,6 +10,7 @@ import httpx2
 from mcp import Client
 from mcp.types import CallToolResult
 
+from answers import forget
 from billing_mcp import money
 from billing_mcp.sandbox.suger.buyers import insert_buyer
 from billing_mcp.sandbox.suger.entitlements import insert_entitlement
@@ -47,6 +48,11 @@ class Desk:
         assert result.structured_content is not None
         error: dict[str, Any] = result.structured_content["error"]
         return error
+
+    async def forget(self) -> None:
+        """Lose our ledger, so that only the vendor knows what was reported."""
+        assert isinstance(self.client.server, BillingServer)
+        await forget(self.client.server)
 
     async def report(self, entitlement_id: str = "on-aws", **given: Any) -> dict[str, Any]:
         """Report usage, of 5 api_calls unless the body says otherwise."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from billing_mcp.tools.suger import usage_record_groups
+from billing_mcp.tools.suger import usage_record_lookups
 from tools.suger.desk import OPERATION, OTHER_OPERATION, Desk
 
 pytestmark = pytest.mark.anyio
@@ -99,6 +99,7 @@ async def test_an_id_that_was_used_for_other_usage_is_a_conflict(
     desk: Desk, body: dict[str, Any]
 ) -> None:
     await desk.report(operationId=OPERATION)
+    await desk.forget()
     error = await desk.report_refused(body=body, operationId=OPERATION)
     assert error["kind"] == "conflict"
     assert "already reported with other usage" in error["message"]
@@ -108,6 +109,7 @@ async def test_an_id_that_was_used_for_other_usage_is_a_conflict(
 
 async def test_an_id_of_another_entitlement_is_a_conflict(desk: Desk) -> None:
     await desk.report(operationId=OPERATION)
+    await desk.forget()
     error = await desk.report_refused(
         "on-gcp", body={"records": {"api_calls": "5"}}, operationId=OPERATION
     )
@@ -118,6 +120,7 @@ async def test_an_id_of_another_entitlement_is_a_conflict(desk: Desk) -> None:
 async def test_an_id_of_a_deleted_group_does_not_pass_for_reported_usage(desk: Desk) -> None:
     await desk.report(operationId=OPERATION)
     await desk.ask("delete-usagerecordgroup", usageRecordGroupId=OPERATION)
+    await desk.forget()
     error = await desk.report_refused(body={"records": {"api_calls": "5"}}, operationId=OPERATION)
     assert error["kind"] == "conflict"
     assert "deleted since" in error["message"]
@@ -125,6 +128,7 @@ async def test_an_id_of_a_deleted_group_does_not_pass_for_reported_usage(desk: D
 
 async def test_a_group_that_cannot_be_read_back_is_not_reported_under_a_new_id(desk: Desk) -> None:
     await desk.report(operationId=OPERATION)
+    await desk.forget()
     await desk.faults({"mode": "status", "status": 503, "method": "GET", "path": LIST_PATH})
     error = await desk.report_refused(body={"records": {"api_calls": "5"}}, operationId=OPERATION)
     assert error["kind"] == "conflict"
@@ -142,12 +146,14 @@ async def test_a_conflict_over_an_id_nobody_gave_is_told_as_the_vendor_says_it(d
 async def test_the_group_is_looked_for_on_later_pages_up_to_a_bound(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(usage_record_groups, "PAGE", 1)
-    monkeypatch.setattr(usage_record_groups, "PAGES_SEARCHED", 2)
+    monkeypatch.setattr(usage_record_lookups, "PAGE", 1)
+    monkeypatch.setattr(usage_record_lookups, "PAGES_SEARCHED", 2)
     await desk.report(operationId=OPERATION)
     await desk.report(operationId=OTHER_OPERATION)
+    await desk.forget()
     assert (await desk.report(operationId=OPERATION))["replayed"] is True
     await desk.report()
+    await desk.forget()
     error = await desk.report_refused(body={"records": {"api_calls": "5"}}, operationId=OPERATION)
     assert error["kind"] == "conflict"
 
@@ -158,6 +164,7 @@ async def test_what_the_seeds_body_repeats_is_taken_when_it_agrees(desk: Desk) -
         body={"organizationID": "sandbox", "entitlementID": "on-aws", "id": OPERATION},
     )
     assert group["id"] == group["operationId"] == OPERATION
+    await desk.forget()
     again = await desk.report(operationId=OPERATION, body={"id": OPERATION.upper()})
     assert again["replayed"] is True
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from mcp import Client
 
-from answers import connected, facts, failure
+from answers import connected, facts, failure, forget
 from billing_mcp.config import from_environ
 from billing_mcp.sandbox import SandboxSettings
 from billing_mcp.server import BillingServer
@@ -23,17 +23,26 @@ CREDIT = {
     "creditUnit": "USD",
     "effectiveFrom": "2026-11-20",
 }
+# What is read first: whose account it is, and of which currency.
+ACCOUNT = Says(
+    {
+        "id": "harbor-main",
+        "name": "Harbor",
+        "customerId": "harbor-labs",
+        "invoiceCurrency": "USD",
+    }
+)
 
 
 async def test_a_credit_is_granted_for_goodwill_and_used_first_unless_told_otherwise(
     server: BillingServer, client: Client
 ) -> None:
-    recorder = Recorder(Says({"credits": [CREDIT]}))
+    recorder = Recorder(ACCOUNT, Says({"credits": [CREDIT]}))
     attach(server, recorder)
     granted = facts(await client.call_tool("grant-credit", GRANT | {"operationId": OPERATION}))
     assert granted["creditAmount"] == "50.00"
     assert granted["operationId"] == OPERATION
-    [request] = json.loads(recorder.bodies[0])["creditRequests"]
+    [request] = json.loads(recorder.bodies[1])["creditRequests"]
     assert request == {
         "accountId": "harbor-main",
         "creditAmount": 50,
@@ -112,6 +121,7 @@ async def test_the_same_operation_grants_once_however_the_vendor_answers_the_sec
     world = open_world(server, SandboxSettings(demo=False, repeated_credit_key=answer))
     async with connected(server, era) as client:
         first = facts(await client.call_tool("grant-credit", GRANT | {"operationId": OPERATION}))
+        await forget(server)
         again = facts(await client.call_tool("grant-credit", GRANT | {"operationId": OPERATION}))
         assert world.effects("credit") == [OPERATION]
     assert again["id"] == first["id"]
@@ -130,6 +140,7 @@ async def test_an_old_credit_never_passes_for_another_one(answer: Any) -> None:
             {"effectiveFrom": "2026-11-21"},
             {"effectiveUntil": "2026-12-31"},
         ):
+            await forget(server)
             wrong = failure(
                 await client.call_tool("grant-credit", GRANT | other | {"operationId": OPERATION})
             )
@@ -142,7 +153,8 @@ async def test_an_old_credit_never_passes_for_another_one(answer: Any) -> None:
 async def test_an_open_end_that_the_vendor_writes_as_a_date_is_no_conflict(
     server: BillingServer, client: Client
 ) -> None:
-    attach(server, Recorder(Says({"credits": [CREDIT | {"effectiveUntil": "9999-01-01"}]})))
+    endless = Says({"credits": [CREDIT | {"effectiveUntil": "9999-01-01"}]})
+    attach(server, Recorder(ACCOUNT, endless))
     granted = facts(await client.call_tool("grant-credit", GRANT | {"operationId": OPERATION}))
     assert granted["id"] == "cred.1"
 
@@ -162,9 +174,17 @@ async def test_both_names_of_the_end_of_a_credit_at_once_are_told_to_be_one(
 async def test_a_refusal_of_a_first_grant_is_the_vendors_refusal(
     world: World, client: Client
 ) -> None:
-    wrong = failure(await client.call_tool("grant-credit", GRANT | {"accountId": "nobody"}))
+    world.ask("DELETE", "/togai/accounts/harbor-test")
+    wrong = failure(await client.call_tool("grant-credit", GRANT | {"accountId": "harbor-test"}))
     assert wrong["kind"] == "invalid-request"
-    assert "there is no account nobody" in wrong["message"]
+    assert "there is no account harbor-test" in wrong["message"]
+
+
+async def test_nobody_is_granted_a_credit(world: World, client: Client) -> None:
+    wrong = failure(await client.call_tool("grant-credit", GRANT | {"accountId": "nobody"}))
+    assert (wrong["kind"], wrong["field"]) == ("not-found", "accountId")
+    assert "Account nobody not found" in wrong["message"]
+    assert world.effects("credit") == []
 
 
 async def test_the_key_of_an_earlier_grant_is_looked_for_on_every_page(
@@ -173,6 +193,7 @@ async def test_the_key_of_an_earlier_grant_is_looked_for_on_every_page(
     other = CREDIT | {"id": "cred.0", "idempotencyKey": "another"}
     mine = CREDIT | {"idempotencyKey": OPERATION}
     recorder = Recorder(
+        ACCOUNT,
         Says({"message": "key was used"}, 400),
         Says({"data": [other], "nextToken": "page-2"}),
         Says({"data": [mine]}),
@@ -182,6 +203,7 @@ async def test_the_key_of_an_earlier_grant_is_looked_for_on_every_page(
     assert found["id"] == "cred.1"
     assert found["replayed"] is True
     assert [request.target for request in recorder.requests] == [
+        "/togai/accounts/harbor-main",
         "/togai/credits",
         "/togai/credits?account_id=harbor-main&pageSize=50",
         "/togai/credits?nextToken=page-2",
@@ -189,13 +211,14 @@ async def test_the_key_of_an_earlier_grant_is_looked_for_on_every_page(
 
 
 @pytest.mark.parametrize(
-    ("more", "kind", "requests"), [({}, "invalid-request", 2), ({"nextToken": "p"}, None, 21)]
+    ("more", "kind", "requests"), [({}, "invalid-request", 3), ({"nextToken": "p"}, None, 22)]
 )
 async def test_a_refused_repetition_is_refused_only_if_no_earlier_grant_is_among_the_credits(
     more: dict[str, str], kind: str | None, requests: int, server: BillingServer, client: Client
 ) -> None:
     other = CREDIT | {"idempotencyKey": "another"}
-    recorder = Recorder(Says({"message": "key was used"}, 400), Says({"data": [other], **more}))
+    refusal = Says({"message": "key was used"}, 400)
+    recorder = Recorder(ACCOUNT, refusal, Says({"data": [other], **more}))
     attach(server, recorder)
     wrong = failure(await client.call_tool("grant-credit", GRANT | {"operationId": OPERATION}))
     assert wrong["kind"] == (kind or "outcome-unknown")
@@ -209,7 +232,7 @@ async def test_a_refused_repetition_is_refused_only_if_no_earlier_grant_is_among
 async def test_an_amount_that_the_vendor_rounds_is_no_conflict_for_a_new_grant(
     server: BillingServer, client: Client
 ) -> None:
-    attach(server, Recorder(Says({"credits": [CREDIT | {"creditAmount": 50.01}]})))
+    attach(server, Recorder(ACCOUNT, Says({"credits": [CREDIT | {"creditAmount": 50.01}]})))
     granted = facts(await client.call_tool("grant-credit", GRANT | {"creditAmount": "50.0051"}))
     assert granted["creditAmount"] == "50.01"
 
@@ -217,7 +240,7 @@ async def test_an_amount_that_the_vendor_rounds_is_no_conflict_for_a_new_grant(
 async def test_an_answer_without_a_credit_leaves_the_outcome_unknown(
     server: BillingServer, client: Client
 ) -> None:
-    attach(server, Recorder(Says({"credits": []})))
+    attach(server, Recorder(ACCOUNT, Says({"credits": []})))
     wrong = failure(await client.call_tool("grant-credit", GRANT | {"operationId": OPERATION}))
     assert wrong["kind"] == "outcome-unknown"
     assert "not by its contract (credits)" in wrong["message"]

@@ -1,15 +1,30 @@
 """Billable metrics: how the records of a usage record group become one billed figure."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, PlainValidator, RootModel, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from billing_mcp import money
-from billing_mcp.declarations import CREATE, READ, UPDATE, Toolset, Write
+from billing_mcp import errors, money
+from billing_mcp.declarations import (
+    CREATE,
+    READ,
+    UPDATE,
+    Applied,
+    Effect,
+    NotApplied,
+    Stake,
+    Toolset,
+    Undecided,
+    Verdict,
+    Write,
+)
 from billing_mcp.params import Body, Name, Offset, OrgId, on_one_line, wrong
-from billing_mcp.results import OffsetPage, Result
+from billing_mcp.results import OffsetPage, Result, values
+from billing_mcp.sameness import holds
+from billing_mcp.tools import wording
 from billing_mcp.tools.suger.usage_records import PLAIN_TEXT
 from billing_mcp.upstream import Suger
 from billing_mcp.wire import present
@@ -162,6 +177,9 @@ class BillableMetric(Result):
     lastUpdateTime: str | None = None
 
 
+METRIC_ROUTE = "GET /org/{orgId}/billableMetric/{billableMetricId}"
+
+
 class Metrics(RootModel[list[BillableMetric] | None]):
     """The vendor's bare list; a Go server writes an empty one as null."""
 
@@ -176,7 +194,7 @@ async def list_billable_metrics(
     return OffsetPage[BillableMetric](data=(found.root or [])[offset or 0 :])
 
 
-@toolset.tool(READ, "GET /org/{orgId}/billableMetric/{billableMetricId}")
+@toolset.tool(READ, METRIC_ROUTE)
 async def get_billable_metric(
     suger: Suger, billableMetricId: MetricId, orgId: OrgId = None
 ) -> BillableMetric:
@@ -186,10 +204,111 @@ async def get_billable_metric(
     )
 
 
+async def _metric(suger: Suger, metric_id: str, org_id: str | None) -> BillableMetric:
+    at = {"orgId": suger.org(org_id), "billableMetricId": metric_id}
+    return await suger.fetch(BillableMetric, route=METRIC_ROUTE, at=at)
+
+
+async def _created(suger: Suger, asked: Mapping[str, Any]) -> Verdict:
+    body = asked["body"]
+    metric_id = body.get("id") or suger.operation_id
+    try:
+        metric = await _metric(suger, metric_id, asked.get("orgId"))
+    except errors.NotFound:
+        return NotApplied()
+    # Nobody else makes a metric whose id is this operation, whatever it was renamed to since.
+    if "id" not in body or holds(values(metric), body | {"info": None}):
+        return Applied(metric)
+    return Undecided(
+        f"a metric {metric_id} is there, but not as this call would have made it; "
+        "get-billable-metric shows it"
+    )
+
+
+async def _updated(suger: Suger, asked: Mapping[str, Any]) -> Verdict:
+    metric = await _metric(suger, asked["billableMetricId"], asked.get("orgId"))
+    return Applied(metric) if holds(values(metric), asked["body"]) else NotApplied()
+
+
+async def _would_create(suger: Suger, asked: Mapping[str, Any]) -> Effect:
+    body: NewBillableMetric = asked["body"]
+    metric_id = body.id or suger.operation_id
+    try:
+        taken = await _metric(suger, metric_id, asked["orgId"])
+    except errors.NotFound:
+        rules = {} if body.info is None else body.info.wire()
+        return Effect(
+            f"Creates {wording.named('billable metric', metric_id, body.name)}, {_told(body)}. "
+            "Only its name, description and status can be changed later.",
+            after=present(
+                id=metric_id,
+                name=body.name,
+                description=body.description,
+                aggregationType=body.aggregationType,
+                status="ACTIVE",
+                info=rules or None,
+            ),
+            undo=f"update-billable-metric of {wording.identified(metric_id)} with status DELETED "
+            "retires it.",
+        )
+    raise errors.Conflict(
+        f"There is a {wording.named('billable metric', taken.id, taken.name)} already.",
+        field="body.id",
+        next_step="Choose another id, or leave it out; get-billable-metric shows the one there is.",
+    )
+
+
+def _told(body: NewBillableMetric) -> str:
+    """`the SUM of records, where 2 filter groups match, by "region"`."""
+    info = body.info or MetricRules()
+    told = f"the {body.aggregationType} of records"
+    if info.propertyUniqueOn:
+        told += f" by their {wording.quoted(info.propertyUniqueOn)}"
+    if info.filterGroups:
+        told += f" that pass {wording.counted(len(info.filterGroups), 'filter group')}"
+    if info.groupBys:
+        grouped = wording.listed([wording.quoted(name) for name in info.groupBys])
+        told += f", for each {grouped}"
+    return told
+
+
+async def _would_update(suger: Suger, asked: Mapping[str, Any]) -> Effect:
+    body: MetricChange = asked["body"]
+    metric = await _metric(suger, asked["billableMetricId"], asked["orgId"])
+    after = present(name=body.name, description=body.description, status=body.status)
+    before = {name: values(metric).get(name, "") for name in after}
+    told = [
+        f"{name} {wording.quoted(before[name])} becomes {wording.quoted(after[name])}"
+        for name in after
+        if before[name] != after[name]
+    ]
+    back = [f"{name} {wording.quoted(value)}" for name, value in before.items()]
+    retires = " Usage can no longer be reported by it." if body.status == "DELETED" else ""
+    return Effect(
+        f"Changes {wording.named('billable metric', metric.id, metric.name)}: "
+        f"{'; '.join(told) or 'nothing, it is so already'}.{retires}",
+        before,
+        after,
+        f"update-billable-metric with {' and '.join(back)}.",
+        before,
+    )
+
+
+async def _stake(_: Suger, __: Mapping[str, Any]) -> Stake:
+    """A metric is the organisation's, and of no customer in particular."""
+    return Stake(frozenset())
+
+
 @toolset.tool(
     CREATE,
     "POST /org/{orgId}/billableMetric",
-    write=Write(find_out="list-billable-metrics shows whether the metric is there", target="body"),
+    write=Write(
+        find_out="list-billable-metrics shows whether the metric is there",
+        reconcile=_created,
+        preview=_would_create,
+        stake=_stake,
+        target="body",
+    ),
 )
 async def create_billable_metric(
     suger: Suger, body: NewBillableMetric, orgId: OrgId = None
@@ -199,7 +318,8 @@ async def create_billable_metric(
         BillableMetric,
         at={"orgId": suger.org(orgId)},
         body=present(
-            id=body.id,
+            # The vendor makes an id up where none is given; this one can be found again.
+            id=body.id or suger.operation_id,
             name=body.name,
             description=body.description,
             aggregationType=body.aggregationType,
@@ -213,6 +333,9 @@ async def create_billable_metric(
     "PATCH /org/{orgId}/billableMetric/{billableMetricId}",
     write=Write(
         find_out="get-billable-metric shows whether the change is there",
+        reconcile=_updated,
+        preview=_would_update,
+        stake=_stake,
         target="billableMetricId",
     ),
 )

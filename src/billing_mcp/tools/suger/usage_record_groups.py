@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, RootModel
+from pydantic import Field
 
 from billing_mcp import errors
 from billing_mcp.declarations import CHECK, CREATE, DELETE, READ, Toolset, Write
 from billing_mcp.params import Day, Limit, Name, Offset, OrgId, one_filter
 from billing_mcp.results import OffsetPage, Page, Result
+from billing_mcp.tools.suger import usage_record_lookups as lookups
+from billing_mcp.tools.suger import usage_record_previews as previews
 from billing_mcp.tools.suger.usage_records import (
     PLAIN_TEXT,
     EntitlementId,
@@ -22,12 +24,7 @@ from billing_mcp.upstream import Answer, Suger
 
 toolset = Toolset("suger-metering")
 
-# Pages of the entitlement's groups that are searched for an id that was reported before.
-PAGES_SEARCHED = 10
-PAGE = 1000
 LARGEST_BATCH = 1000
-
-LIST_ROUTE = "GET /org/{orgId}/usageRecordGroup"
 
 Marketplace = Literal["AWS", "AZURE", "GCP"]
 GroupStatus = Literal[
@@ -66,10 +63,6 @@ class Validation(Result):
     reason: str | None = None
 
 
-class NothingFound(RootModel[Literal[""]]):
-    """The vendor's answer when its validation found nothing wrong."""
-
-
 def require_days_in_order(start: date | None, end: date | None) -> None:
     """Raises `InvalidRequest` when the first day of a window lies after its last."""
     if start is not None and end is not None and start > end:
@@ -80,7 +73,7 @@ def require_days_in_order(start: date | None, end: date | None) -> None:
         )
 
 
-@toolset.tool(READ, LIST_ROUTE)
+@toolset.tool(READ, lookups.LIST_ROUTE)
 async def list_usagerecordgroups(
     suger: Suger,
     orgId: OrgId = None,
@@ -122,9 +115,12 @@ async def list_usagerecordgroups(
     "POST /org/{orgId}/entitlement/{entitlementId}/usageRecordGroup",
     write=Write(
         find_out="list-usagerecordgroups of the entitlement shows whether the group is there",
+        reconcile=lookups.reported,
+        preview=previews.would_report,
+        stake=previews.nobody_known,
         key="id",
         target="entitlementId",
-        amount="body",
+        own_id=lambda given: given["body"].id,
     ),
 )
 async def report_usagerecordgroup(
@@ -133,9 +129,7 @@ async def report_usagerecordgroup(
     """Report usage of an entitlement. The next hourly report bills it; until then
     delete-usagerecordgroup takes it back."""
     org = suger.org(orgId)
-    _require_no_contradiction(suger, body, org, entitlementId)
-    if body.id is not None:
-        suger.adopt(body.id)
+    previews.require_no_contradiction(suger, body, org, entitlementId)
     answer = await suger.send(
         at={"orgId": org, "entitlementId": entitlementId},
         body={
@@ -151,22 +145,13 @@ async def report_usagerecordgroup(
     return suger.read(UsageRecordGroup, answer)
 
 
-@toolset.tool(CHECK, "POST /org/{orgId}/batchValidateUsageRecordGroups")
+@toolset.tool(CHECK, previews.VALIDATE_ROUTE)
 async def batch_validate_usagerecordgroups(
     suger: Suger, body: Batch, orgId: OrgId = None
 ) -> Validation:
     """Check a batch of usage without reporting it."""
-    answer = await suger.send(
-        at={"orgId": suger.org(orgId)}, body=[group.wire() for group in body], accept=(500,)
-    )
-    # The vendor documents a text with status 500 as what its validation found: no outage, and
-    # asking again would find the same.
-    if answer.status == 500:
-        if isinstance(answer.body, str) and answer.body.strip():
-            return Validation(valid=False, reason=errors.one_line(answer.body))
-        raise suger.refusal(answer)
-    suger.read(NothingFound, answer)
-    return Validation(valid=True)
+    reason = await previews.what_validation_finds(suger, suger.org(orgId), body)
+    return Validation(valid=reason is None, reason=reason)
 
 
 @toolset.tool(
@@ -174,8 +159,11 @@ async def batch_validate_usagerecordgroups(
     "POST /org/{orgId}/batchCreateUsageRecordGroups",
     write=Write(
         find_out="list-usagerecordgroups of each entitlement shows which groups are there",
+        reconcile=lookups.batch_reported,
+        preview=previews.would_report_batch,
+        stake=previews.nobody_known,
         target="body",
-        amount="body",
+        is_partial=lambda result: result.note is not None,
     ),
 )
 async def batch_report_usagerecordgroups(
@@ -199,6 +187,9 @@ async def batch_report_usagerecordgroups(
     "POST /org/{orgId}/usageRecordGroup/{usageRecordGroupId}/retry",
     write=Write(
         find_out="list-usagerecordgroups shows its status, CREATED once it was retried",
+        reconcile=lookups.retried,
+        preview=previews.would_retry,
+        stake=previews.nobody_known,
         target="usageRecordGroupId",
     ),
 )
@@ -221,6 +212,9 @@ async def retry_usagerecordgroup(
     "DELETE /org/{orgId}/usageRecordGroup/{usageRecordGroupId}",
     write=Write(
         find_out="list-usagerecordgroups shows its status, DELETED once it was deleted",
+        reconcile=lookups.deleted,
+        preview=previews.would_delete,
+        stake=previews.nobody_known,
         target="usageRecordGroupId",
     ),
 )
@@ -238,28 +232,6 @@ async def delete_usagerecordgroup(
     )
 
 
-def _require_no_contradiction(
-    suger: Suger, body: ReportedUsage, org: str, entitlement_id: str
-) -> None:
-    """What the body repeats must be what the arguments say. Raises `InvalidRequest`."""
-    for field, name, repeated, meant in (
-        ("organizationID", "orgId", body.organizationID, org),
-        ("entitlementID", "entitlementId", body.entitlementID, entitlement_id),
-    ):
-        if repeated is not None and repeated != meant:
-            raise errors.InvalidRequest(
-                f"body.{field} is not the organisation or entitlement of {name}; nothing was sent.",
-                field=f"body.{field}",
-                next_step=f"Leave body.{field} out: {name} says it.",
-            )
-    if body.id is not None and suger.operation_given and body.id != suger.operation_id:
-        raise errors.InvalidRequest(
-            "body.id and operationId differ, and either would be the group's id; nothing was sent.",
-            field="body.id",
-            next_step="Give only one of them.",
-        )
-
-
 async def _reported_before(
     suger: Suger, org: str, entitlement_id: str, body: ReportedUsage, refused: Answer
 ) -> UsageRecordGroup:
@@ -269,7 +241,7 @@ async def _reported_before(
     already = f"Usage record group {suger.operation_id} was already reported"
     anew = "To report other usage, leave operationId and body.id out."
     try:
-        group = await _group_of_entitlement(suger, org, entitlement_id)
+        group = await lookups.group_of_entitlement(suger, org, entitlement_id)
     except errors.BillingError as error:
         # Its own advice could lead to a second report under a new id.
         raise errors.Conflict(
@@ -298,25 +270,3 @@ async def _reported_before(
         )
     suger.mark_replayed()
     return group
-
-
-async def _group_of_entitlement(
-    suger: Suger, org: str, entitlement_id: str
-) -> UsageRecordGroup | None:
-    """The group whose id this operation is, among those of the vendor's default window."""
-    wanted = suger.operation_id.lower()
-    offset = 0
-    for _ in range(PAGES_SEARCHED):
-        page = await suger.fetch(
-            OffsetPage[UsageRecordGroup],
-            route=LIST_ROUTE,
-            at={"orgId": org},
-            query={"entitlementId": entitlement_id, "limit": PAGE, "offset": offset},
-        )
-        for group in page.data:
-            if group.id.lower() == wanted:
-                return group
-        if not page.nextOffset:
-            return None
-        offset = page.nextOffset
-    return None

@@ -1,15 +1,29 @@
 """Credits: money granted to an account, used up by its invoices."""
 
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AliasChoices, Field
 
-from billing_mcp import errors
-from billing_mcp.declarations import CREATE, READ, Toolset, Write
+from billing_mcp import errors, money
+from billing_mcp.declarations import (
+    CREATE,
+    READ,
+    Applied,
+    Effect,
+    NotApplied,
+    Toolset,
+    Undecided,
+    Verdict,
+    Write,
+)
 from billing_mcp.params import AccountId, Day, Name, NextToken, Positive, SmallPageSize
 from billing_mcp.results import Exact, Result, TokenPage
+from billing_mcp.tools import wording
+from billing_mcp.tools.togai import walks
+from billing_mcp.tools.togai.accounts import owned_account, stake_of_account
 from billing_mcp.upstream import Answer, Togai
 from billing_mcp.wire import json_value
 
@@ -20,8 +34,9 @@ PURPOSE = "Goodwill credit"
 PRIORITY = 1
 # How the vendor writes an end that is open, where it writes one.
 OPEN_END = "9999-01-01"
-# Pages of the account's credits that are searched for a key that was used before: 1,000 credits.
-PAGES_SEARCHED = 20
+PAGE = 50
+# Of the account's credits so many are searched for a key that was used before, or summed.
+MOST_SEARCHED = walks.PAGES_SEARCHED * PAGE
 
 
 class Credit(Result):
@@ -85,11 +100,105 @@ async def list_credits(
     )
 
 
+async def _granted(togai: Togai, asked: Mapping[str, Any]) -> Verdict:
+    credit, complete = await _by_key(togai, asked["accountId"])
+    if credit is not None:
+        return Applied(credit)
+    if complete:
+        return NotApplied()
+    return Undecided(
+        f"it is not among the account's first {MOST_SEARCHED} credits; list-credits shows "
+        f"the others, and their idempotencyKey is {togai.operation_id} if it is one of them"
+    )
+
+
+async def _by_key(togai: Togai, account_id: str) -> tuple[Credit | None, bool]:
+    """The credit whose key is this operation, and whether all of the account's were seen."""
+    of_account = {"account_id": account_id}
+    try:
+        async for credit in walks.rows(togai, Credit, "GET /credits", PAGE, query=of_account):
+            if credit.idempotencyKey == togai.operation_id:
+                return credit, False
+    except walks.MoreThanSearched:
+        return None, False
+    return None, True
+
+
+async def _would_grant(togai: Togai, asked: Mapping[str, Any]) -> Effect:
+    start, end, given = asked["effectiveFrom"], asked["effectiveUntil"], asked["creditAmount"]
+    _require_period(start, end)
+    account, whose = await owned_account(togai, asked["accountId"])
+    if account.status == "ARCHIVED":
+        raise errors.Conflict(
+            f"No credit can be granted to {whose}: the account is ARCHIVED.",
+            field="accountId",
+            next_step="list-accounts of the customer shows those that are ACTIVE.",
+        )
+    currency = account.invoiceCurrency
+    much = money.plain(given) if currency is None else wording.amount(given, currency)
+    sentence = (
+        f"Grants {much} of credit to {whose}, from {start} "
+        f"{'without end' if end is None else f'until {end}'}, "
+        f"for the purpose {wording.quoted(asked['purpose'])}."
+    )
+    if asked["applicableEntityIds"]:
+        only = [wording.identified(entity) for entity in asked["applicableEntityIds"]]
+        sentence += f" Only {wording.listed(only)} can use it up."
+    left = None if currency is None else await _left(togai, account.id, currency)
+    before = after = None
+    if currency is None or left is None:
+        sentence += " What credit the account has left could not be summed up."
+    else:
+        whole = money.total((left, given))
+        sentence += (
+            f" What it has left goes from {wording.amount(left, currency)} "
+            f"to {wording.amount(whole, currency)}."
+        )
+        before = {"creditsLeft": money.at_scale(left, currency), "currency": currency}
+        after = {"creditsLeft": money.at_scale(whole, currency), "currency": currency}
+    return Effect(
+        sentence,
+        before,
+        after,
+        undo="No tool of this server takes a credit back; in Togai it can be voided, and what "
+        "invoices have used of it stays used.",
+        provided={"currency": currency},
+    )
+
+
+async def _left(togai: Togai, account_id: str, currency: str) -> Decimal | None:
+    """What of the account's credits is neither used up nor on hold; None when that is not shown."""
+    parts: list[Decimal] = []
+    active = {"account_id": account_id, "status": "ACTIVE"}
+    try:
+        async for credit in walks.rows(togai, Credit, "GET /credits", PAGE, query=active):
+            if credit.creditAmount is None or credit.creditUnit not in (None, currency):
+                return None
+            taken = (credit.consumedAmount, credit.holdAmount)
+            # `copy_negate` is exact; a minus sign would round to Python's own context.
+            parts += [credit.creditAmount, *(part.copy_negate() for part in taken if part)]
+    except walks.MoreThanSearched:
+        return None
+    return money.total(parts)
+
+
+def _require_period(start: date, end: date | None) -> None:
+    if end is not None and end < start:
+        raise errors.InvalidRequest(
+            "effectiveUntil is before effectiveFrom; nothing was sent.",
+            field="effectiveUntil",
+            next_step="Give a day after effectiveFrom, or leave it out.",
+        )
+
+
 @toolset.tool(
     CREATE,
     "POST /credits",
     write=Write(
         find_out="list-credits of the account shows whether the credit is there",
+        reconcile=_granted,
+        preview=_would_grant,
+        stake=stake_of_account(),
         key="idempotencyKey",
         target="accountId",
         amount="creditAmount",
@@ -114,12 +223,7 @@ async def grant_credit(
     ] = None,
 ) -> Credit:
     """Grant credit to an account. Its next invoices use it up; money is not paid out."""
-    if effectiveUntil is not None and effectiveUntil < effectiveFrom:
-        raise errors.InvalidRequest(
-            "effectiveUntil is before effectiveFrom; nothing was sent.",
-            field="effectiveUntil",
-            next_step="Give a day after effectiveFrom, or leave it out.",
-        )
+    _require_period(effectiveFrom, effectiveUntil)
     request = {
         "accountId": accountId,
         "creditAmount": creditAmount,
@@ -152,22 +256,18 @@ async def _granted_before(togai: Togai, accountId: str, refused: Answer) -> Cred
     refusal = togai.refusal(refused)
     if not togai.operation_given and refused.attempts == 1:
         raise refusal
-    query: dict[str, Any] = {"account_id": accountId, "pageSize": 50}
-    unseen = f"it is not among the account's first {PAGES_SEARCHED * 50} credits."
-    for _ in range(PAGES_SEARCHED):
-        try:
-            page = await togai.fetch(TokenPage[Credit], route="GET /credits", query=query)
-        except errors.BillingError as error:
-            # As it is, it would say that nothing was changed.
-            unseen = error.message
-            break
-        for credit in page.data:
-            if credit.idempotencyKey == togai.operation_id:
-                togai.mark_replayed()
-                return credit
-        if not page.nextToken:
+    unseen = f"it is not among the account's first {MOST_SEARCHED} credits."
+    try:
+        credit, complete = await _by_key(togai, accountId)
+    except errors.BillingError as error:
+        # As it is, it would say that nothing was changed.
+        unseen = error.message
+    else:
+        if credit is not None:
+            togai.mark_replayed()
+            return credit
+        if complete:
             raise refusal
-        query = {"nextToken": page.nextToken}
     raise errors.OutcomeUnknown(
         f"{refusal.message} Whether an earlier try was granted could not be seen: {unseen}",
         next_step=f"Call grant-credit again with operationId {togai.operation_id} and the same "

@@ -1,10 +1,23 @@
 """Customers: the companies that are billed. Accounts hang below them."""
 
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from billing_mcp.declarations import CREATE, READ, Toolset, Write
+from billing_mcp import errors
+from billing_mcp.declarations import (
+    CREATE,
+    READ,
+    Applied,
+    Effect,
+    NotApplied,
+    Stake,
+    Toolset,
+    Undecided,
+    Verdict,
+    Write,
+)
 from billing_mcp.params import (
     Body,
     CustomerId,
@@ -15,7 +28,9 @@ from billing_mcp.params import (
     Search,
     one_filter,
 )
-from billing_mcp.results import Result, TokenPage
+from billing_mcp.results import Result, TokenPage, values
+from billing_mcp.sameness import holds
+from billing_mcp.tools import wording
 from billing_mcp.upstream import Togai
 from billing_mcp.wire import given
 
@@ -81,10 +96,60 @@ async def get_customer(togai: Togai, customerId: CustomerId) -> Customer:
     return await togai.fetch(Customer, at={"customer_id": customerId})
 
 
+async def customer_of(togai: Togai, customer_id: str) -> Customer:
+    """Raises `NotFound`."""
+    return await togai.fetch(
+        Customer, route="GET /customers/{customer_id}", at={"customer_id": customer_id}
+    )
+
+
+async def _created(togai: Togai, asked: Mapping[str, Any]) -> Verdict:
+    """The caller chose the id, so whether it is there says it, unless somebody else had it."""
+    try:
+        customer = await customer_of(togai, asked["id"])
+    except errors.NotFound:
+        return NotApplied()
+    if holds(values(customer), asked):
+        return Applied(customer)
+    return Undecided(
+        f"a customer {asked['id']} is there, but not as this call would have made it; "
+        "get-customer shows it"
+    )
+
+
+async def _would_create(togai: Togai, asked: Mapping[str, Any]) -> Effect:
+    try:
+        taken = await customer_of(togai, asked["id"])
+    except errors.NotFound:
+        # Its e-mail address and its own are personal, and no plan needs them.
+        return Effect(
+            f"Creates {wording.named('customer', asked['id'], asked['name'])}. Nothing can be "
+            "billed to it until it has an account.",
+            after={"id": asked["id"], "name": asked["name"], "status": "ACTIVE"},
+            undo="No tool of this server deletes a customer; in Togai it can be archived, and its "
+            "id stays taken.",
+        )
+    raise errors.Conflict(
+        f"There is a {wording.named('customer', taken.id, taken.name)} already.",
+        field="id",
+        next_step="Choose another id; get-customer shows the one there is.",
+    )
+
+
+async def _stake_of_new(_: Togai, asked: Mapping[str, Any]) -> Stake:
+    return Stake(frozenset({asked["id"]}), asked["id"])
+
+
 @toolset.tool(
     CREATE,
     "POST /customers",
-    write=Write(find_out="get-customer shows whether the customer is there", target="id"),
+    write=Write(
+        find_out="get-customer shows whether the customer is there",
+        reconcile=_created,
+        preview=_would_create,
+        stake=_stake_of_new,
+        target="id",
+    ),
 )
 async def create_customer(
     togai: Togai,

@@ -1,16 +1,32 @@
 """Price plans (V1, as the seeds have them): what accounts pay for usage, fees and features."""
 
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, WithJsonSchema, model_validator
 
-from billing_mcp import money
-from billing_mcp.declarations import CREATE, READ, Toolset, Write
-from billing_mcp.errors import InvalidRequest
+from billing_mcp import errors, money
+from billing_mcp.declarations import (
+    CREATE,
+    READ,
+    Applied,
+    Effect,
+    NotApplied,
+    Stake,
+    Toolset,
+    Undecided,
+    Verdict,
+    Write,
+)
 from billing_mcp.params import Name, NextToken, PageSize, Version
-from billing_mcp.results import Result, TokenPage
+from billing_mcp.results import Result, TokenPage, values
+from billing_mcp.sameness import holds
+from billing_mcp.tools import wording
+from billing_mcp.tools.togai import walks
+from billing_mcp.tools.togai.feature_credits import feature_of
 from billing_mcp.tools.togai.rate_cards import RULES, SHAPE, SHAPES, PricePlanDetails
+from billing_mcp.tools.togai.usage_meters import meter_of
 from billing_mcp.upstream import Togai
 from billing_mcp.wire import given, present
 
@@ -92,10 +108,143 @@ async def get_price_plan(
     )
 
 
+async def _created(togai: Togai, asked: Mapping[str, Any]) -> Verdict:
+    """The vendor gives the id, so a plan is recognised by its name and all that was asked of it."""
+    named = await _named(togai, asked["name"])
+    if not named:
+        return NotApplied()
+    fitting = [plan for plan in named if holds(values(plan), asked)]
+    if len(named) == len(fitting) == 1:
+        return Applied(fitting[0])
+    return Undecided(
+        f"there are plans of that name ({', '.join(plan.id for plan in named)}), but not one that "
+        "is surely of this call; get-price-plan shows them"
+    )
+
+
+async def _named(togai: Togai, name: str) -> list[PricePlan]:
+    """Raises `Unavailable` when there are more plans than can be looked through."""
+    plans = walks.rows(togai, PricePlan, "GET /price_plans", 100)
+    return [plan async for plan in plans if plan.name == name]
+
+
+_KINDS = {
+    "usageRateCards": "usage card",
+    "fixedFeeRateCards": "fixed fee",
+    "licenseRateCards": "licence card",
+    "billingEntitlementRateCards": "feature entitlement",
+    "entitlementOverageRateCards": "feature overage card",
+    "creditGrantRateCards": "credit grant",
+}
+# Of a plan's meters and features so many are looked up before it is made.
+_MOST_LOOKED_UP = 20
+
+
+async def _would_create(togai: Togai, asked: Mapping[str, Any]) -> Effect:
+    """Found out by reading alone. The vendor's own `dry_run` is a parameter of the write, and its
+    documents do not say what it leaves undone."""
+    details: PricePlanDetails = asked["pricePlanDetails"]
+    _require_cycle(asked["type"], details)
+    await _require_free_name(togai, asked["name"])
+    unseen = await _require_priced_things(togai, details)
+    cards = {kind: len(getattr(details, kind) or ()) for kind in _KINDS}
+    cards = {kind: number for kind, number in cards.items() if number}
+    parts = [wording.counted(number, _KINDS[kind]) for kind, number in cards.items()]
+    if details.minimumCommitment is not None:
+        parts.append("a minimum commitment")
+    cycle = details.pricingCycleConfig
+    kind = asked["type"] if cycle is None else f"{asked['type']}, {cycle.interval}"
+    sentence = (
+        f"Creates the draft price plan {wording.quoted(asked['name'])} ({kind}) in "
+        f"{wording.listed(details.supportedCurrencies)} with {_all(parts) or 'no rate card'}. "
+        "It charges nobody until it is activated and associated with an account."
+    )
+    if unseen:
+        sentence += f" {wording.counted(unseen, 'meter or feature')} of it were not looked up."
+    return Effect(
+        sentence,
+        after={
+            "name": asked["name"],
+            "type": asked["type"],
+            "status": "DRAFT",
+            "currencies": details.supportedCurrencies,
+            "cards": cards,
+            "minimumCommitment": details.minimumCommitment is not None,
+        },
+        undo="No tool of this server removes a price plan; in Togai it can be archived.",
+    )
+
+
+def _all(parts: list[str]) -> str:
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+async def _require_free_name(togai: Togai, name: str) -> None:
+    for plan in await _named(togai, name):
+        if plan.status != "ARCHIVED":
+            raise errors.Conflict(
+                f"There is a price plan of that name already, {wording.identified(plan.id)}.",
+                field="name",
+                next_step="Choose another name; get-price-plan shows the one there is.",
+            )
+
+
+async def _require_priced_things(togai: Togai, details: PricePlanDetails) -> int:
+    """Look up the meters and features that are priced, and tell how many were too many for that.
+
+    Raises `NotFound` for the first that is not there.
+    """
+    kinds: Iterable[tuple[str, str, Callable[[Togai, str], Awaitable[Result]], str]] = (
+        ("usageRateCards", "usageMeterId", meter_of, "list-usage-meters"),
+        ("billingEntitlementRateCards", "featureId", feature_of, "list-features"),
+        ("entitlementOverageRateCards", "featureId", feature_of, "list-features"),
+    )
+    looked_up: set[str] = set()
+    unseen: set[str] = set()
+    for kind, member, find, shown_by in kinds:
+        for index, card in enumerate(getattr(details, kind) or ()):
+            an_id: str = getattr(card, member)
+            if an_id in looked_up:
+                continue
+            if len(looked_up) == _MOST_LOOKED_UP:
+                unseen.add(an_id)
+                continue
+            looked_up.add(an_id)
+            try:
+                await find(togai, an_id)
+            except errors.NotFound as error:
+                raise errors.NotFound(
+                    f"What this card prices is not there: {error.message}",
+                    field=f"pricePlanDetails.{kind}[{index}].{member}",
+                    next_step=f"{shown_by} shows those there are.",
+                ) from error
+    return len(unseen)
+
+
+async def _stake(_: Togai, __: Mapping[str, Any]) -> Stake:
+    """A draft is nobody's yet."""
+    return Stake(frozenset())
+
+
+def _require_cycle(kind: str, details: PricePlanDetails) -> None:
+    if kind == "BILLING" and details.pricingCycleConfig is None:
+        raise errors.InvalidRequest(
+            "pricePlanDetails.pricingCycleConfig is required for a BILLING plan.",
+            field="pricePlanDetails.pricingCycleConfig",
+            next_step=f"Nothing was sent. Its shape: {SHAPES['pricingCycleConfig']}",
+        )
+
+
 @toolset.tool(
     CREATE,
     "POST /price_plans",
-    write=Write(find_out="list-price-plans shows whether the plan is there", target="name"),
+    write=Write(
+        find_out="list-price-plans shows whether the plan is there",
+        reconcile=_created,
+        preview=_would_create,
+        stake=_stake,
+        target="name",
+    ),
     short_form={
         "pricePlanDetails": RULES,
         **{f"pricePlanDetails.{part}": shape for part, shape in SHAPES.items()},
@@ -112,12 +261,7 @@ async def create_price_plan(
 ) -> PricePlan:
     """Create a price plan as a draft. It charges nobody until it is activated and associated with
     an account."""
-    if type == "BILLING" and pricePlanDetails.pricingCycleConfig is None:
-        raise InvalidRequest(
-            "pricePlanDetails.pricingCycleConfig is required for a BILLING plan.",
-            field="pricePlanDetails.pricingCycleConfig",
-            next_step=f"Nothing was sent. Its shape: {SHAPES['pricingCycleConfig']}",
-        )
+    _require_cycle(type, pricePlanDetails)
     return await togai.fetch(
         PricePlan,
         body=present(

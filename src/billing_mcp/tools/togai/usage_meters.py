@@ -12,6 +12,7 @@ from billing_mcp.upstream import Togai
 toolset = Toolset("togai-billing")
 
 PAGE = 100
+METER_ROUTE = "GET /usage_meters/{usage_meter_id}"
 # Pages looked through in one call: 2,000 meters, twenty times the vendor's quota.
 PAGES = 20
 
@@ -69,11 +70,17 @@ async def list_usage_meters(
     )
 
 
+async def meter_of(togai: Togai, meter_id: str) -> UsageMeter:
+    """Raises `NotFound`."""
+    at = {"usage_meter_id": meter_id}
+    return await togai.fetch(UsageMeter, route=METER_ROUTE, at=at)
+
+
 async def _with_schema(togai: Togai, meter: UsageMeter) -> UsageMeter:
     """The meter with its event schema, which a list may leave out."""
     return await togai.fetch(
         UsageMeter,
-        route="GET /usage_meters/{usage_meter_id}",
+        route=METER_ROUTE,
         at={"usage_meter_id": meter.id},
         query={"includeSchema": True},
     )
