@@ -1,6 +1,7 @@
 """A vendor in a test's hands: it answers what the test says and keeps every request."""
 
 import json
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -64,8 +65,7 @@ class Recorder:
         query = scope["query_string"].decode()
         target = scope["raw_path"].decode() + (f"?{query}" if query else "")
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
-        self.requests.append(Request(scope["method"], target, body, headers))
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        answer = self._answer_to(Request(scope["method"], target, body, headers))
         if isinstance(answer, Exception):
             raise answer
         if answer is SILENCE:
@@ -75,9 +75,39 @@ class Recorder:
         await send({"type": "http.response.start", "status": answer.status, "headers": wire})
         await send({"type": "http.response.body", "body": answer.content})
 
+    def _answer_to(self, request: Request) -> object:
+        self.requests.append(request)
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
     @property
     def bodies(self) -> list[str]:
         return [request.body.decode() for request in self.requests]
+
+
+class Granting(Recorder):
+    """A recorder that tells by itself whose an account is, as every grant asks before it is sent.
+
+    What was told so is in `told` and not in `requests`: it is not what the test is about.
+    """
+
+    ACCOUNT = re.compile(r"(?:/togai)?/accounts/([^/?]+)")
+    CUSTOMER = re.compile(r"(?:/togai)?/customers/([^/?]+)")
+
+    def __init__(self, *answers: object) -> None:
+        super().__init__(*answers)
+        self.told: list[Request] = []
+
+    def _answer_to(self, request: Request) -> object:
+        if request.method == "GET":
+            if account := self.ACCOUNT.fullmatch(request.target):
+                self.told.append(request)
+                account_of = {"customerId": "acme", "invoiceCurrency": "USD"}
+                return Says({"id": account[1], "name": "Acme Europe", **account_of})
+            if customer := self.CUSTOMER.fullmatch(request.target):
+                self.told.append(request)
+                email = "billing@acme.example"
+                return Says({"id": customer[1], "name": "Acme", "primaryEmail": email})
+        return super()._answer_to(request)
 
 
 class Waits:

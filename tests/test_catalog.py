@@ -20,6 +20,7 @@ from billing_mcp.shapes import shape_of
 from billing_mcp.tenants import Caller, Tenant
 from billing_mcp.tools import vendor_of
 from good_calls import good_calls
+from unguarded import ANYTHING
 from world import World, open_world
 
 NAMES = tuple(tools.MODULES)
@@ -321,7 +322,7 @@ class Listener:
 @pytest.mark.anyio
 @pytest.mark.parametrize("name", [name for name in NAMES if vendor_of(name)])
 async def test_the_first_request_of_a_good_call_is_the_declared_route(name: str) -> None:
-    server = BillingServer(Settings(toolsets=("all",), secret_tools=True))
+    server = BillingServer(Settings(toolsets=("all",), secret_tools=True, policy=ANYTHING))
     world = open_world(server)
     arguments = good_calls(world)[name]
     declared = declaration(name)
@@ -333,6 +334,9 @@ async def test_the_first_request_of_a_good_call_is_the_declared_route(name: str)
     async with connected(server) as client:
         result = await client.call_tool(name, arguments)
     assert not result.is_error, result.structured_content
+    if declared.write is not None and declared.write.amount is not None:
+        # The policy has to know whose money it is, and in which currency.
+        assert listener.seen.pop(0) == ("GET", ["accounts", "harbor-main"])
     method, path = listener.seen[0]
     expected_method, template = declared.route.split(" ")
     assert method == expected_method

@@ -18,6 +18,7 @@ KINDS = {
     errors.Unavailable: ("unavailable", 503),
     errors.OutcomeUnknown: ("outcome-unknown", 504),
     errors.NotConfigured: ("not-configured", 501),
+    errors.ApprovalRequired: ("approval-required", 202),
 }
 
 

@@ -84,13 +84,18 @@ async def company(sandbox: Sandbox, *, timeout_s: float = 25) -> AsyncIterator[C
         group.cancel_scope.cancel()
 
 
+def with_account(**settings: Any) -> Sandbox:
+    """A sandbox that has the account and its customer, and nothing else."""
+    opened = open_sandbox(SandboxSettings(demo=False, **settings))
+    opened.backend.request("POST", "/togai/customers", {**CUSTOMER, "address": {}})
+    opened.backend.request("POST", "/togai/accounts", ACCOUNT)
+    return opened
+
+
 @pytest.fixture(params=["original", "refuse"])
 def sandbox(request: pytest.FixtureRequest) -> Sandbox:
     """Both ways in which Togai may answer a repeated credit key; no demo company."""
-    opened = open_sandbox(SandboxSettings(demo=False, repeated_credit_key=request.param))
-    address: dict[str, Any] = {"address": {}}
-    opened.backend.request("POST", "/togai/customers", {**CUSTOMER, **address})
-    opened.backend.request("POST", "/togai/accounts", ACCOUNT)
+    opened = with_account(repeated_credit_key=request.param)
     opened.backend.request("POST", "/togai/event_schema", SCHEMA)
     opened.backend.request("POST", "/togai/event_schema/calls/activate")
     return opened
@@ -118,10 +123,7 @@ async def test_a_credit_whose_answer_is_lost_once_is_granted_once_and_shown(
 async def test_a_credit_granted_by_an_earlier_try_that_the_vendor_refuses_is_marked_replayed() -> (
     None
 ):
-    opened = open_sandbox(SandboxSettings(demo=False, repeated_credit_key="refuse"))
-    opened.backend.request("POST", "/togai/customers", {**CUSTOMER, "address": {}})
-    opened.backend.request("POST", "/togai/accounts", ACCOUNT)
-    async with company(opened) as at:
+    async with company(with_account(repeated_credit_key="refuse")) as at:
         await at.fault(method="POST", path="/togai/credits", mode="reset-after", times=1)
         answer = facts(await at.client.call_tool("grant-credit", CREDIT))
     assert answer["replayed"] is True
@@ -185,20 +187,20 @@ async def test_twelve_hundred_events_whose_second_batch_is_lost_count_once_each(
 
 
 @pytest.mark.parametrize(
-    ("tool", "arguments", "kind"),
+    ("tool", "arguments", "slow", "kind"),
     [
-        ("list-customers", {}, "unavailable"),
-        ("create-customer", {**CUSTOMER, "id": "other"}, "outcome-unknown"),
-        ("grant-credit", CREDIT, "outcome-unknown"),
+        ("list-customers", {}, "/togai/customers", "unavailable"),
+        ("create-customer", {**CUSTOMER, "id": "other"}, "/togai/customers", "outcome-unknown"),
+        ("grant-credit", CREDIT, "/togai/credits", "outcome-unknown"),
+        ("grant-credit", CREDIT, "/togai/accounts/acme-eu", "unavailable"),
     ],
 )
 async def test_a_vendor_that_does_not_answer_in_time_is_not_waited_for(
-    tool: str, arguments: dict[str, Any], kind: str
+    tool: str, arguments: dict[str, Any], slow: str, kind: str
 ) -> None:
-    opened = open_sandbox(SandboxSettings(demo=False))
     with anyio.fail_after(20):
-        async with company(opened, timeout_s=0.8) as at:
-            await at.fault(mode="delay", seconds=3600)
+        async with company(with_account(), timeout_s=0.8) as at:
+            await at.fault(path=slow, mode="delay", seconds=3600)
             result = await at.client.call_tool(tool, arguments)
             assert await at.fired() == 1
     assert failure(result)["kind"] == kind

@@ -7,13 +7,22 @@ import pytest
 from mcp import Client
 
 from answers import facts, failure
+from billing_mcp import approvals
+from billing_mcp.config import Settings
 from billing_mcp.server import BillingServer
-from recording import Recorder, Says, attach
+from recording import Granting, Recorder, Says, attach
+from unguarded import ANYTHING
 
 pytestmark = pytest.mark.anyio
 
 CREDIT = {"accountId": "acme-eu", "effectiveFrom": "2026-11-20"}
 EVENT = {"schemaName": "calls", "timestamp": "2026-11-20T11:00:00Z", "accountId": "acme-eu"}
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """These tests are about digits, not about who may give how much."""
+    return Settings(policy=ANYTHING)
 
 
 def granted(amount: str) -> bytes:
@@ -32,21 +41,52 @@ def granted(amount: str) -> bytes:
         (50, "50"),
         (0.1, "0.1"),
         (123456789012.345, "123456789012.345"),
-        ("1234567890123456.78", "1234567890123456.78"),
+        ("123456789012345.6789", "123456789012345.6789"),
         ("0.000000000000000001", "0.000000000000000001"),
-        (1e22, "10000000000000000000000"),
-        ("9" * 40, "9" * 40),
         ("0." + "9" * 40, "0." + "9" * 40),
     ],
 )
 async def test_the_digits_of_an_amount_reach_the_vendor_as_they_were_given(
     client: Client, server: BillingServer, given: object, wire: str
 ) -> None:
-    vendor = Recorder(Says(granted(wire)))
+    vendor = Granting(Says(granted(wire)))
     attach(server, vendor)
     answer = facts(await client.call_tool("grant-credit", {**CREDIT, "creditAmount": given}))
     (body,) = vendor.bodies
     assert f'"creditAmount":{wire},' in body
+    assert answer["creditAmount"] == wire
+
+
+async def approved(
+    client: Client, server: BillingServer, arguments: dict[str, Any]
+) -> dict[str, Any]:
+    """A grant above what any policy lets run by itself, once a person has approved its plan."""
+    waits = failure(await client.call_tool("grant-credit", arguments))
+    assert waits["kind"] == "approval-required"
+    operation_id = waits["operationId"]
+    await approvals.approve(server.tenant, operation_id, "somebody", identified=True)
+    again = {**arguments, "operationId": operation_id}
+    return facts(await client.call_tool("grant-credit", again))
+
+
+@pytest.mark.parametrize(
+    ("given", "wire"),
+    [
+        ("1234567890123456.78", "1234567890123456.78"),
+        (1e22, "10000000000000000000000"),
+        ("9" * 40, "9" * 40),
+    ],
+)
+async def test_the_digits_of_an_amount_that_a_person_approved_reach_the_vendor_as_they_were_given(
+    client: Client, server: BillingServer, given: object, wire: str
+) -> None:
+    no_credits = Says({"data": []})
+    # What the account has left is read for the plan, and again before it is committed.
+    vendor = Granting(no_credits, no_credits, Says(granted(wire)))
+    attach(server, vendor)
+    answer = await approved(client, server, {**CREDIT, "creditAmount": given})
+    assert [request.method for request in vendor.requests] == ["GET", "GET", "POST"]
+    assert f'"creditAmount":{wire},' in vendor.bodies[-1]
     assert answer["creditAmount"] == wire
 
 
@@ -161,7 +201,7 @@ async def test_the_sandbox_keeps_the_amount_to_the_last_digit(
     account = server.tenant.sandbox.backend.request("GET", "/togai/accounts")["data"][0]["id"]
     amount = "12345678901234567890.123456789"
     arguments = {**CREDIT, "accountId": account, "creditAmount": amount}
-    granted_id = facts(await client.call_tool("grant-credit", arguments))["id"]
+    granted_id = (await approved(client, server, arguments))["id"]
     stored = server.tenant.sandbox.backend.request("GET", "/togai/credits", id=granted_id)
     assert stored["data"][0]["creditAmount"] == Decimal(amount)
     listed = facts(await client.call_tool("list-credits", {"creditId": granted_id}))

@@ -9,7 +9,7 @@ from mcp import Client
 
 from answers import facts, failure, said
 from billing_mcp.server import BillingServer
-from recording import SILENCE, TOKEN, Recorder, Says, attach
+from recording import SILENCE, TOKEN, Granting, Recorder, Says, attach
 
 pytestmark = pytest.mark.anyio
 
@@ -100,7 +100,7 @@ async def test_a_write_that_nothing_dedupes_is_sent_once(
 async def test_a_write_that_the_vendor_dedupes_is_repeated_with_its_first_key(
     client: Client, server: BillingServer, status: int, kind: str, requests: int
 ) -> None:
-    vendor = Recorder(Says({"message": "no"}, status))
+    vendor = Granting(Says({"message": "no"}, status))
     attach(server, vendor)
     error = failure(await client.call_tool(*KEYED))
     assert (error["kind"], len(vendor.requests)) == (kind, requests)
@@ -109,10 +109,21 @@ async def test_a_write_that_the_vendor_dedupes_is_repeated_with_its_first_key(
     assert OPERATION in vendor.bodies[0]
 
 
+async def test_a_grant_whose_account_cannot_be_read_is_not_sent(
+    client: Client, server: BillingServer
+) -> None:
+    vendor = Recorder(Says({"message": "broken"}, 500))
+    attach(server, vendor)
+    error = failure(await client.call_tool(*KEYED))
+    assert error["kind"] == "unavailable"
+    assert {request.target for request in vendor.requests} == {"/togai/accounts/acme-eu"}
+    assert [request.method for request in vendor.requests] == ["GET"] * 8
+
+
 async def test_a_key_of_our_own_stays_the_same_over_all_tries(
     client: Client, server: BillingServer
 ) -> None:
-    vendor = Recorder(Says(status=503))
+    vendor = Granting(Says(status=503))
     attach(server, vendor)
     error = failure(await client.call_tool("grant-credit", CREDIT))
     assert len(vendor.requests) == 8
@@ -122,7 +133,7 @@ async def test_a_key_of_our_own_stays_the_same_over_all_tries(
 async def test_a_failure_that_cannot_be_cured_after_a_lost_try_is_not_called_a_failure(
     client: Client, server: BillingServer
 ) -> None:
-    vendor = Recorder(ConnectionResetError(), Says({"message": "key revoked"}, 401))
+    vendor = Granting(ConnectionResetError(), Says({"message": "key revoked"}, 401))
     attach(server, vendor)
     error = failure(await client.call_tool(*KEYED))
     assert error["kind"] == "outcome-unknown"
@@ -196,7 +207,7 @@ async def test_silence_ends_at_the_deadline_and_a_write_is_not_called_unsent(
     kind: str,
     advice: str,
 ) -> None:
-    vendor = Recorder(SILENCE)
+    vendor = Granting(SILENCE)
     attach(server, vendor, timeout_s=0.3)
     with anyio.fail_after(5):
         result = await client.call_tool(*call)
@@ -220,7 +231,7 @@ async def test_a_deadline_between_two_tries_tells_what_the_last_try_came_to(
     async def never(seconds: float) -> None:
         await anyio.sleep_forever()
 
-    vendor = Recorder(first)
+    vendor = Granting(first)
     attach(server, vendor, timeout_s=0.3, sleep=never)
     with anyio.fail_after(5):
         error = failure(await client.call_tool(*KEYED))
@@ -281,7 +292,7 @@ async def test_no_more_than_the_bound_are_at_the_vendor_at_once(
 async def test_a_connection_that_cannot_be_opened_is_tried_again_and_never_called_lost(
     client: Client, server: BillingServer
 ) -> None:
-    vendor = Recorder(httpx2.ConnectError("refused"))
+    vendor = Granting(httpx2.ConnectError("refused"))
     attach(server, vendor)
     error = failure(await client.call_tool(*KEYED))
     assert error["kind"] == "unavailable"
@@ -292,7 +303,7 @@ async def test_a_connection_that_cannot_be_opened_is_tried_again_and_never_calle
 async def test_the_first_try_that_could_not_connect_does_not_hide_the_second_that_was_granted(
     client: Client, server: BillingServer
 ) -> None:
-    vendor = Recorder(httpx2.ConnectError("refused"), Says(GRANTED))
+    vendor = Granting(httpx2.ConnectError("refused"), Says(GRANTED))
     attach(server, vendor)
     assert facts(await client.call_tool(*KEYED))["id"] == "cred.1"
 

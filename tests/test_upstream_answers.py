@@ -11,7 +11,7 @@ from answers import facts, failure, said
 from billing_mcp import vendor_errors
 from billing_mcp.connection import ANSWER_LIMIT_BYTES
 from billing_mcp.server import BillingServer
-from recording import TOKEN, Recorder, Says, attach
+from recording import TOKEN, Granting, Recorder, Says, attach
 
 pytestmark = pytest.mark.anyio
 
@@ -51,7 +51,7 @@ async def test_an_answer_with_a_wrong_type_is_no_answer_and_a_write_is_not_calle
     kind: str,
     where: str,
 ) -> None:
-    vendor = Recorder(Says(body))
+    vendor = Granting(Says(body))
     attach(server, vendor)
     error = failure(await client.call_tool(*call))
     assert (error["kind"], len(vendor.requests)) == (kind, 1)
@@ -88,7 +88,7 @@ async def test_what_is_not_json_is_asked_for_again_where_nothing_can_be_done_twi
     requests: int,
     advice: str,
 ) -> None:
-    vendor = Recorder(Says(body, status))
+    vendor = Granting(Says(body, status))
     attach(server, vendor)
     result = await client.call_tool(*call)
     assert (failure(result)["kind"], len(vendor.requests)) == (kind, requests)
@@ -101,7 +101,7 @@ async def test_an_answer_that_arrives_whole_at_the_second_try_is_the_answer(
     client: Client, server: BillingServer
 ) -> None:
     row = {"id": "cred.1", **CREDIT, "creditAmount": 50, "idempotencyKey": OPERATION}
-    vendor = Recorder(Says(b'{"credits": [{"id'), Says({"credits": [row]}))
+    vendor = Granting(Says(b'{"credits": [{"id'), Says({"credits": [row]}))
     attach(server, vendor)
     assert facts(await client.call_tool(*KEYED))["id"] == "cred.1"
     assert len(set(vendor.bodies)) == 1
@@ -114,7 +114,7 @@ async def test_an_answer_that_arrives_whole_at_the_second_try_is_the_answer(
 async def test_an_answer_beyond_all_reason_is_neither_read_to_its_end_nor_asked_for_again(
     server: BillingServer, call: tuple[str, dict[str, Any]], kind: str
 ) -> None:
-    vendor = Recorder(Says(b" " * (ANSWER_LIMIT_BYTES + 1)))
+    vendor = Granting(Says(b" " * (ANSWER_LIMIT_BYTES + 1)))
     attach(server, vendor)
     error = failure(await server.call_tool(*call))
     assert (error["kind"], len(vendor.requests)) == (kind, 1)

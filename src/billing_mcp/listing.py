@@ -23,7 +23,16 @@ NONE = (
     "No operations. A sandbox in memory keeps its ledger in memory as well: give it a file with "
     "--sandbox-data."
 )
-_COLUMNS = ("createdAt", "state", "tool", "customer", "amount", "amountCurrency", "principal")
+_COLUMNS = (
+    "createdAt",
+    "state",
+    "tool",
+    "target",
+    "customer",
+    "amount",
+    "amountCurrency",
+    "principal",
+)
 
 Row = dict[str, Any]
 

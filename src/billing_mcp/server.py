@@ -47,6 +47,9 @@ from billing_mcp.tenants import Caller, Tenant
 # A client may keep the list of tools this long; it changes only when the server is started anew.
 LIST_FRESH_MS = 300_000
 
+# The most that is kept of what a program says it is.
+CLIENT_SHOWN = 100
+
 
 class BillingServer(MCPServer[None]):
     """The SDK's server, its tools replaced by the catalogue's: closed, lazily built, one door."""
@@ -135,12 +138,13 @@ class BillingServer(MCPServer[None]):
         Raises `MCPError` when the token names no tenant of this server, or is missing.
         """
         progress = None if context is None else _progress(context)
+        client = None if context is None else _client(context)
         token = get_access_token()
         if token is None:
             if self.asks_for_tokens:
                 raise MCPError(INVALID_REQUEST, "This server needs an access token.")
             role = self.catalog.settings.role
-            return Caller(self.tenant, role=role, progress=progress)
+            return Caller(self.tenant, role=role, client=client, progress=progress)
         claims = token.claims or {}
         name = claims.get("tenant")
         if name is None and len(self.tenants) == 1:
@@ -152,6 +156,7 @@ class BillingServer(MCPServer[None]):
             principal=str(claims.get("principal") or token.subject or token.client_id),
             scopes=scopes.expanded(token.scopes),
             role=claims.get("role"),
+            client=client,
             progress=progress,
         )
 
@@ -226,6 +231,15 @@ async def _live(server: MCPServer[None]) -> AsyncIterator[None]:
     finally:
         for tenant in server.tenants.values():
             await tenant.close()
+
+
+def _client(context: Context[None, Any]) -> str | None:
+    """The program that calls, as it names itself: nothing is permitted by it."""
+    params = context.session.client_params
+    if params is None:
+        return None
+    info = params.client_info
+    return errors.one_line(f"{info.name} {info.version}", CLIENT_SHOWN)
 
 
 def _progress(context: Context[None, Any]) -> Any:

@@ -22,7 +22,7 @@ FEW = 20
 STATES = {"ok": State.COMMITTED, "outcome-unknown": State.UNKNOWN}
 
 
-@pytest.mark.parametrize(("kills", "seed"), [(20, 1), pytest.param(500, 2, marks=pytest.mark.long)])
+@pytest.mark.parametrize(("kills", "seed"), [(12, 1), pytest.param(500, 2, marks=pytest.mark.long)])
 def test_a_process_that_is_killed_again_and_again_doubles_and_forgets_nothing(
     kills: int, seed: int, tmp_path: Path
 ) -> None:

@@ -49,8 +49,8 @@ async def test_the_question_is_the_plan_in_plain_words(era: str) -> None:
     assert asked == "May this be done? So far nothing was sent."
     assert effect == plan.plan.shown["effect"]
     assert rest == [
-        "- creditsLeft: 0 → 150",
-        "Amount: 150 USD",
+        "- creditsLeft: 0.00 → 150.00",
+        "Amount: 150.00 USD",
         "Affected: harbor-labs, harbor-main",
         f"To undo it: {plan.plan.shown['undo']}",
         "A person is asked because: 150.00 USD is above the ceiling of 100.00 USD a call.",
@@ -121,7 +121,7 @@ async def test_a_person_who_does_not_decide_leaves_the_plan_as_it_is(
     assert waiting["next"].startswith("A person has to approve it")
     assert said(result).startswith(f"{WAITS} {undecided} {waiting['next']}\n")
     assert result.structured_content is not None
-    assert result.structured_content["plan"]["amount"] == "150"
+    assert result.structured_content["plan"]["amount"] == "150.00"
     assert len(person.questions) == 1
 
 
@@ -283,5 +283,5 @@ async def test_what_a_customer_has_written_stays_quoted_on_the_line_it_stands_on
     quiet, loud = calm.questions[0].splitlines(), trapped.questions[0].splitlines()
     assert len(loud) == len(quiet)
     assert [line.split(" ")[0] for line in loud] == [line.split(" ")[0] for line in quiet]
-    assert loud.count("Amount: 150 USD") == 1
+    assert loud.count("Amount: 150.00 USD") == 1
     assert "\u202e" not in trapped.questions[0]

@@ -4,14 +4,17 @@ from typing import Any
 
 import anyio.lowlevel
 import pytest
+from mcp.types import Implementation
 
 from answers import facts, failure, said
+from billing_mcp.config import Settings
 from billing_mcp.guard.ledger import LedgerUnavailable
 from billing_mcp.guard.operations import State
 from billing_mcp.upstream import ATTEMPTS
 from good_calls import event, good_calls
 from guard.guarded import LATER, Guarded, guarded
-from recording import SILENCE, Recorder, Says, attach
+from recording import SILENCE, Granting, Recorder, Says, attach
+from unguarded import ANYTHING
 
 pytestmark = pytest.mark.anyio
 
@@ -33,7 +36,7 @@ WRITES = (
 async def test_a_write_is_recorded_and_the_same_call_again_gets_its_answer_without_doing_it(
     tool: str, era: str
 ) -> None:
-    async with guarded(era=era) as at:
+    async with guarded(Settings(policy=ANYTHING), era) as at:
         arguments = good_calls(at.world)[tool] | {"operationId": OPERATION}
         at.world.sandbox.backend.db.execute("delete from effects")
         first = facts(await at.call(tool, arguments))
@@ -234,10 +237,10 @@ async def breaking(at: Guarded, method: str) -> Any:
     """Break the ledger; gives back what mends it."""
     gate = await at.gate()
     whole = gate.ledger
-    gate.ledger = _Broken(whole, method)
+    gate.ledger = gate.runs.ledger = _Broken(whole, method)
 
     def mend() -> None:
-        gate.ledger = whole
+        gate.ledger = gate.runs.ledger = whole
 
     return mend
 
@@ -310,7 +313,7 @@ async def test_a_lease_is_renewed_before_a_request_that_it_might_not_outlive() -
 async def test_the_request_ids_of_the_vendor_are_kept_of_every_try() -> None:
     busy = Says({"message": "busy"}, 503, {"X-Request-Id": "try"})
     async with guarded() as at:
-        attach(at.server, Recorder(*[busy] * ATTEMPTS))
+        attach(at.server, Granting(*[busy] * ATTEMPTS))
         await at.call("grant-credit", GRANT | {"operationId": OPERATION})
         row = await at.row(OPERATION)
     assert row.vendor_request_ids == ("try",) * ATTEMPTS
@@ -322,4 +325,15 @@ async def test_the_row_keeps_who_asked_for_what_and_no_address() -> None:
         await at.call("grant-credit", GRANT | {"operationId": OTHER})
         customer, credit = await at.row(OPERATION), await at.row(OTHER)
     assert customer.arguments["primaryEmail"] == "[personal]"
-    assert (customer.customer, credit.customer) == ("acme", "harbor-main")
+    assert (customer.target, customer.customer) == ("acme", None)
+    assert (credit.target, credit.customer) == ("harbor-main", "harbor-labs")
+
+
+@pytest.mark.parametrize("era", ["modern", "legacy"])
+async def test_the_row_names_the_program_that_called_as_it_calls_itself(era: str) -> None:
+    desk = Implementation(name="support\ndesk", version="7.1")
+    async with guarded(era=era, client_info=desk) as at:
+        await at.call("grant-credit", GRANT | {"operationId": OPERATION})
+        row = await at.row(OPERATION)
+        seen = facts(await at.call("get-operation", {"operationId": OPERATION}))
+    assert row.client == seen["client"] == "support desk 7.1"

@@ -285,7 +285,7 @@ async def test_any_text_of_a_caller_is_kept_and_found_again(
     assert isinstance(answer, Claimed)
     await ledger.sent(answer.operation.hold)
     await ledger.settle(answer.operation.hold, Settlement(State.COMMITTED, {text: [text]}, text))
-    listing = await ledger.list(ACME, Filters(customer=text, principal=text))
+    listing = await ledger.list(ACME, Filters(whose=text, principal=text))
     assert [found.id for found in listing.operations] == [ONE]
     assert isinstance(await ledger.claim(new, LEASE), Replay)
     assert (await ledger.spent(ACME, text, "support", "USD", TODAY)).customer == 50
@@ -315,7 +315,7 @@ async def test_a_list_keeps_to_its_filters(ledger: StoredLedger, clock: Clock) -
     ids = [str(UUID(int=number)) for number in range(4)]
     await settled(ledger, COMMITTED, ids[0])
     clock.pass_(timedelta(hours=1))
-    await claimed(ledger, ids[1], customer="cust-2")
+    await claimed(ledger, ids[1], customer="cust-2", target="acc-2")
     await claimed(ledger, ids[2], tool="void-invoice", principal="other")
     await claimed(ledger, ids[3], partition=Partition("other", "sandbox"))
     later = NOON + timedelta(hours=1)
@@ -323,13 +323,14 @@ async def test_a_list_keeps_to_its_filters(ledger: StoredLedger, clock: Clock) -
         (Filters(), {0, 1, 2}),
         (Filters(states=frozenset({State.CLAIMED})), {1, 2}),
         (Filters(states=frozenset({State.CLAIMED, State.COMMITTED})), {0, 1, 2}),
-        (Filters(customer="cust-2"), {1}),
+        (Filters(whose="cust-2"), {1}),
+        (Filters(whose="acc-2"), {1}),
         (Filters(tool="grant-credit"), {0, 1}),
         (Filters(principal="other"), {2}),
         (Filters(fingerprint=grant(ids[0]).fingerprint), {0, 1}),
         (Filters(since=later), {1, 2}),
         (Filters(until=later), {0}),
-        (Filters(tool="grant-credit", since=later, customer="cust-1"), set()),
+        (Filters(tool="grant-credit", since=later, whose="cust-1"), set()),
     ):
         found = {row.id for row in (await ledger.list(ACME, filters)).operations}
         assert found == {ids[number] for number in expected}, filters

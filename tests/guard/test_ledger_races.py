@@ -163,7 +163,7 @@ async def test_processes_on_one_database_claim_one_id_once_and_stay_below_one_ce
     assert verdict.findings == ()
 
 
-@pytest.mark.parametrize("rounds", [100, pytest.param(500, marks=pytest.mark.long)])
+@pytest.mark.parametrize("rounds", [30, pytest.param(500, marks=pytest.mark.long)])
 async def test_a_writer_killed_at_any_moment_leaves_whole_rows_and_a_sound_audit(
     lasting_database: Database, rounds: int
 ) -> None:

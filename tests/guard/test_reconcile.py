@@ -16,8 +16,11 @@ from billing_mcp.tools.suger import billable_metrics
 from good_calls import event, good_calls
 from guard.guarded import LATER, NOON, Guarded, Time, guarded
 from guard.test_gate import OPERATION, OTHER, WRITES
+from unguarded import ANYTHING
 
 pytestmark = pytest.mark.anyio
+
+UNGUARDED = Settings(policy=ANYTHING)
 
 # Nothing the vendor keeps tells a batch from another one just like it.
 UNDECIDABLE = "batch-report-usagerecordgroups"
@@ -48,7 +51,7 @@ async def lose(
 
 @pytest.mark.parametrize("tool", [tool for tool in WRITES if tool != UNDECIDABLE])
 async def test_a_write_that_was_applied_is_found_by_the_same_call_again(tool: str) -> None:
-    async with guarded() as at:
+    async with guarded(UNGUARDED) as at:
         arguments = await lose(at, tool, "reset-after")
         once = at.effects
         found = facts(await at.call(tool, arguments))
@@ -61,7 +64,7 @@ async def test_a_write_that_was_applied_is_found_by_the_same_call_again(tool: st
 
 @pytest.mark.parametrize("tool", [tool for tool in WRITES if tool != UNDECIDABLE])
 async def test_a_write_that_was_applied_is_found_by_looking_at_its_operation(tool: str) -> None:
-    async with guarded() as at:
+    async with guarded(UNGUARDED) as at:
         await lose(at, tool, "reset-after")
         once = at.effects
         shown = facts(await at.call("get-operation", {"operationId": OPERATION}))
@@ -74,7 +77,7 @@ async def test_a_write_that_was_applied_is_found_by_looking_at_its_operation(too
 async def test_a_write_that_was_not_applied_is_said_to_be_so_once_no_vendor_can_be_at_it(
     tool: str,
 ) -> None:
-    async with guarded() as at:
+    async with guarded(UNGUARDED) as at:
         arguments = await lose(at, tool, "reset-before")
         early = facts(await at.call("get-operation", {"operationId": OPERATION}))
         at.time.pass_by(LATER)
@@ -89,7 +92,7 @@ async def test_a_write_that_was_not_applied_is_said_to_be_so_once_no_vendor_can_
 
 @pytest.mark.parametrize("tool", ASYNCHRONOUS)
 async def test_events_that_are_not_seen_stay_unknown_until_they_are_sent_again(tool: str) -> None:
-    async with guarded() as at:
+    async with guarded(UNGUARDED) as at:
         arguments = await lose(at, tool, "reset-before")
         at.time.pass_by(LATER)
         shown = facts(await at.call("get-operation", {"operationId": OPERATION}))
@@ -102,7 +105,7 @@ async def test_events_that_are_not_seen_stay_unknown_until_they_are_sent_again(t
 
 @pytest.mark.parametrize("tool", [tool for tool in WRITES if tool not in KEYED])
 async def test_a_repeated_call_waits_while_the_vendor_may_still_be_at_it(tool: str) -> None:
-    async with guarded() as at:
+    async with guarded(UNGUARDED) as at:
         arguments = await lose(at, tool, "reset-before")
         early = failure(await at.call(tool, arguments))
         assert at.effects == []
@@ -115,7 +118,7 @@ async def test_a_repeated_call_waits_while_the_vendor_may_still_be_at_it(tool: s
 
 
 async def test_a_batch_that_may_be_there_is_never_sent_again_and_what_to_look_at_is_said() -> None:
-    async with guarded() as at:
+    async with guarded(UNGUARDED) as at:
         arguments = await lose(at, UNDECIDABLE, "reset-after")
         at.time.pass_by(LATER)
         once = at.effects
@@ -129,7 +132,7 @@ async def test_a_batch_that_may_be_there_is_never_sent_again_and_what_to_look_at
 
 @pytest.mark.parametrize("state", [State.CLAIMED, State.SENT])
 async def test_recovery_takes_only_what_nobody_holds(state: State) -> None:
-    async with guarded() as at:
+    async with guarded(UNGUARDED) as at:
         gate = await at.gate()
         await hold(at, state)
         await at.recover()
@@ -154,7 +157,7 @@ async def hold(at: Guarded, state: State) -> None:
 
 
 async def test_recovery_finds_what_a_dead_process_had_applied() -> None:
-    async with guarded() as at:
+    async with guarded(UNGUARDED) as at:
         await hold(at, State.SENT)
         body = {"id": "acme", "name": "Acme", "primaryEmail": "x@acme.example", "address": {}}
         at.world.ask("POST", "/togai/customers", body)
@@ -191,7 +194,7 @@ async def test_a_server_that_starts_decides_what_the_one_before_it_left_open(
 
 
 async def test_a_vendor_that_cannot_be_read_decides_nothing() -> None:
-    async with guarded() as at:
+    async with guarded(UNGUARDED) as at:
         await lose(at, "create-customer", "reset-after")
         at.fault(mode="status", status=503)
         shown = facts(await at.call("get-operation", {"operationId": OPERATION}))
@@ -208,7 +211,7 @@ async def test_an_operation_that_cannot_be_asked_about_does_not_keep_recovery_fr
     async def broken(*_: object) -> Any:
         raise KeyError("no such argument")
 
-    async with guarded() as at:
+    async with guarded(UNGUARDED) as at:
         calls = good_calls(at.world)
         await lose(at, "create-billable-metric", "reset-after", calls, operationId=OTHER)
         await lose(at, "grant-credit", "reset-after", calls)
@@ -219,7 +222,7 @@ async def test_an_operation_that_cannot_be_asked_about_does_not_keep_recovery_fr
 
 
 async def test_a_refusal_of_the_second_try_does_not_hide_that_the_first_was_applied() -> None:
-    async with guarded() as at:
+    async with guarded(UNGUARDED) as at:
         arguments = await lose(at, "grant-credit", "reset-after")
         at.fault(mode="status", status=403, method="POST")
         found = facts(await at.call("grant-credit", arguments))
@@ -228,7 +231,7 @@ async def test_a_refusal_of_the_second_try_does_not_hide_that_the_first_was_appl
 
 
 async def test_a_busy_second_try_leaves_it_unknown() -> None:
-    async with guarded() as at:
+    async with guarded(UNGUARDED) as at:
         arguments = await lose(at, "grant-credit", "reset-after")
         at.fault(mode="status", status=429, method="POST", retryAfter=3600)
         busy = failure(await at.call("grant-credit", arguments))
@@ -239,7 +242,7 @@ async def test_a_busy_second_try_leaves_it_unknown() -> None:
 
 
 async def test_an_event_with_the_callers_own_id_is_known_again_after_a_lost_answer() -> None:
-    async with guarded() as at:
+    async with guarded(UNGUARDED) as at:
         at.fault(mode="reset-after", method="POST")
         arguments = {"body": {"event": event(id="call-17")}, "operationId": OPERATION}
         failure(await at.call("ingest-event-if-user-is", arguments))

@@ -75,8 +75,8 @@ async def test_a_plan_that_waits_is_shown_with_all_that_an_approver_has_to_know(
         "askedAt": "2026-11-21T12:00:00Z",
         "expiresAt": "2026-11-22T12:00:00Z",
     }
-    assert plan["before"]["creditsLeft"] == "0"
-    assert plan["after"]["creditsLeft"] == "150"
+    assert plan["before"]["creditsLeft"] == "0.00"
+    assert plan["after"]["creditsLeft"] == "150.00"
 
 
 async def test_what_is_approved_is_done_once_and_waits_no_more(desk: Hosted) -> None:

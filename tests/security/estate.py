@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -19,6 +20,7 @@ from billing_mcp.server import BillingServer
 from billing_mcp.telemetry import Several
 from hosted_asking import bearer, client_of
 from issuer import ISSUER, PUBLIC_URL, Issuer
+from unguarded import ANYTHING
 from world import World, open_world
 
 VENDORS: tuple[Vendor, ...] = ("togai", "suger")
@@ -57,9 +59,12 @@ class Estate:
 
 @asynccontextmanager
 async def sandboxes() -> AsyncIterator[Estate]:
-    """Each tenant with a company of its own: harbor's is that of `world`, acme's is empty."""
+    """Each tenant with a company of its own: harbor's is that of `world`, acme's is empty.
+
+    Their policy permits every write, so that it is not what keeps them apart.
+    """
     tenants = (TenantSettings("harbor"), TenantSettings("acme"))
-    server, metrics = _server(tenants)
+    server, metrics = _server(tenants, policy=ANYTHING)
     world = open_world(server)
     server.tenants["acme"]._sandbox = open_sandbox(SandboxSettings(demo=False))
     async with _opened(server, metrics) as estate:
@@ -87,12 +92,15 @@ async def live(application: Application) -> AsyncIterator[Estate]:
         yield estate
 
 
-def _server(tenants: tuple[TenantSettings, ...]) -> tuple[BillingServer, Metrics]:
+def _server(
+    tenants: tuple[TenantSettings, ...], policy: Path | None = None
+) -> tuple[BillingServer, Metrics]:
     """Watched as the verb `http` has it."""
     settings = Settings(
         auth_issuer=ISSUER,
         public_url=PUBLIC_URL,
         tenants=tenants,
+        policy=policy,
         toolsets=("all",),
         secret_tools=True,
         rate_limit=0,

@@ -1,6 +1,7 @@
 """Settings and vendors that try to lead this server elsewhere: its keys go to one place only."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx2
@@ -8,13 +9,16 @@ import pytest
 
 from billing_mcp.config import Settings, from_environ
 from billing_mcp.credentials import SettingsError
+from billing_mcp.guard.policy import Policy
 from billing_mcp.http.signing_keys import Unfetched
 from billing_mcp.server import BillingServer
 from good_calls import good_calls
+from hosted_asking import asked
 from issuer import ISSUER, JWKS_URL, METADATA_URL, Issuer
-from recording import Recorder, Says
+from recording import Granting, Recorder, Says
 from security.doors import doors, refusal_of
 from security.estate import Estate, live
+from unguarded import ANYTHING
 from world import open_world
 
 pytestmark = pytest.mark.anyio
@@ -81,19 +85,45 @@ def test_a_tenant_of_the_file_that_leads_elsewhere_is_refused(
     assert f"tenants.acme.{vendor}_base_url" in str(refused.value)
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_no_tool_follows_a_vendor_that_leads_elsewhere(status: int) -> None:
+REDIRECTS = (301, 302, 303, 307, 308)
+# These ask no vendor.
+OURS = ("search-tools", "get-operation", "list-operations")
+
+
+@asynccontextmanager
+async def leading_elsewhere(vendor: type[Recorder], status: int) -> AsyncIterator[Estate]:
+    """No person has to agree to a write there, so that every tool gets as far as the vendor."""
     elsewhere = {"location": "http://169.254.169.254/latest/meta-data"}
-    async with live(Recorder(Says({}, status, elsewhere))) as estate:
+    async with live(vendor(Says({}, status, elsewhere))) as estate:
+        estate.server.tenants["acme"]._policy = Policy.read(ANYTHING)
+        yield estate
+        assert not [line for line in estate.vendors["acme"].asked if "meta-data" in line]
+
+
+@pytest.mark.parametrize("status", REDIRECTS)
+async def test_no_tool_follows_a_vendor_that_leads_elsewhere(status: int) -> None:
+    async with leading_elsewhere(Recorder, status) as estate:
         calls = good_calls(open_world(BillingServer(Settings())))
         for door in doors(estate.server, calls):
-            if door.way != "modern" or door.tool == "search-tools":
+            if door.way != "modern" or door.tool in OURS:
                 continue
             before = len(estate.vendors["acme"].asked)
             answer = await door.through(estate.http, estate.headers("acme"))
             assert refusal_of(answer) in ("unavailable", "outcome-unknown"), (door, answer.text)
             assert len(estate.vendors["acme"].asked) == before + 1, door
-        assert not [line for line in estate.vendors["acme"].asked if "meta-data" in line]
+
+
+@pytest.mark.parametrize("status", REDIRECTS)
+async def test_a_grant_follows_no_vendor_that_tells_its_account_and_then_leads_elsewhere(
+    status: int,
+) -> None:
+    async with leading_elsewhere(Granting, status) as estate:
+        grant = good_calls(open_world(BillingServer(Settings())))["grant-credit"]
+        headers = estate.headers("acme")
+        call = {"name": "grant-credit", "arguments": grant}
+        answer = await asked(estate.http, "tools/call", headers, **call)
+        assert refusal_of(answer) == "outcome-unknown"
+        assert estate.vendors["acme"].asked == ["GET /accounts/harbor-main", "POST /credits"]
 
 
 @pytest.mark.parametrize(

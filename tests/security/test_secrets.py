@@ -3,8 +3,9 @@
 import json
 import logging
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import StringIO
 from pathlib import Path
@@ -26,7 +27,7 @@ from http_processes import serving
 from issuer import Issuer, published, rsa_key
 from kept_secrets import planted_in
 from processes import run
-from recording import Says, Waits
+from recording import Granting, Says, Waits
 from security.doors import LISTS, doors, legacy, refusal_of
 from security.estate import VENDORS, Estate, live
 from world import open_world
@@ -160,43 +161,58 @@ PATHS = (
 )
 
 
-async def test_a_crash_inside_a_tool_shows_neither_its_keys_nor_its_inside(
-    estate: Estate, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def crash_with(headers: Mapping[str, str]) -> Callable[..., Awaitable[Any]]:
     """The worst crash: one whose text holds the key and the token."""
-    headers = estate.headers("acme")
-    token = headers["authorization"].removeprefix("Bearer ")
-    for name in ("get-customer", "grant-credit", "list-billable-metrics"):
-        built = estate.server.catalog.built(name)
 
-        async def crash(handle: Any, **_: Any) -> Any:
-            key = handle._connection.credential.authorization.get_secret_value()
-            raise RuntimeError(f"{key} and {headers} and innards")
+    async def crash(handle: Any, *_: Any, **__: Any) -> Any:
+        key = handle._connection.credential.authorization.get_secret_value()
+        raise RuntimeError(f"{key} and {headers} and innards")
 
-        monkeypatch.setattr(
-            estate.server.catalog,
-            "_built",
-            estate.server.catalog._built | {name: _with(built, crash)},
-        )
-    with log_of(estate) as stream:
+    return crash
+
+
+def crashing(built: Any, part: str, crash: Callable[..., Awaitable[Any]]) -> Any:
+    """A tool whose function crashes, or what the guard asks of a write before it runs."""
+    declaration: Declaration = built.declaration
+    if part == "function":
+        return replace(built, declaration=replace(declaration, function=crash))
+    assert declaration.write is not None
+    of_write: dict[str, Any] = {part: crash}
+    write = replace(declaration.write, **of_write)
+    return replace(built, declaration=replace(declaration, write=write))
+
+
+@pytest.mark.parametrize(
+    ("part", "tools"),
+    [
+        ("function", ("get-customer", "grant-credit", "list-billable-metrics")),
+        ("stake", ("grant-credit",)),
+        ("preview", ("delete-usagerecordgroup",)),
+    ],
+)
+async def test_a_crash_inside_a_tool_shows_neither_its_keys_nor_its_inside(
+    part: str, tools: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with live(Granting(Says({}))) as estate:
+        headers = estate.headers("acme")
+        token = headers["authorization"].removeprefix("Bearer ")
+        catalog = estate.server.catalog
+        crash = crash_with(headers)
+        broken = {name: crashing(catalog.built(name), part, crash) for name in tools}
+        monkeypatch.setattr(catalog, "_built", catalog._built | broken)
         calls = good_calls(open_world(BillingServer(Settings())))
-        for door in doors(estate.server, calls):
-            if door.tool in ("get-customer", "grant-credit", "list-billable-metrics"):
+        attacked = [door for door in doors(estate.server, calls) if door.tool in tools]
+        with log_of(estate) as stream:
+            for door in attacked:
                 answer = await door.through(estate.http, headers)
-                assert refusal_of(answer) == "unavailable", answer.text
+                assert refusal_of(answer) == "unavailable", (door, answer.text)
                 assert "innards" not in whole(answer)
                 without_secrets(whole(answer), token)
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     crashed = [line for line in lines if "exception" in line]
-    assert len(crashed) >= 12
+    assert len(crashed) == len(attacked) >= 4 * len(tools)
     assert all("innards" in line["exception"] for line in crashed)
     without_secrets(stream.getvalue(), token)
-
-
-def _with(built: Any, function: Any) -> Any:
-    declaration: Declaration = built.declaration
-    facts = {name: getattr(declaration, name) for name in declaration.__dataclass_fields__}
-    return type(built)(type(declaration)(**(facts | {"function": function})), built.shape)
 
 
 class Careless(BaseHTTPRequestHandler):

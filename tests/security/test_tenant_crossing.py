@@ -13,7 +13,7 @@ from billing_mcp.config import Settings
 from billing_mcp.prompts import read_playbooks
 from billing_mcp.resources.library import COLLECTIONS
 from billing_mcp.server import BillingServer
-from good_calls import good_calls
+from good_calls import GRANTED, good_calls
 from hosted_asking import asked
 from recording import Recorder, Says
 from security.doors import SCHEMAS, doors, legacy, reads, refusal_of
@@ -71,6 +71,7 @@ async def test_no_tool_shows_or_changes_anything_of_another_tenant_by_its_ids(
     estate: Estate,
 ) -> None:
     calls = good_calls(world_of(estate))
+    calls["grant-credit"]["operationId"] = GRANTED
     database = world_of(estate).sandbox.backend.db
     changes = database.total_changes
     headers = estate.headers("acme")
@@ -269,6 +270,21 @@ async def test_the_operation_id_of_another_tenant_is_no_repetition(estate: Estat
     answered = grants["acme"].json()
     assert "replayed" not in answered
     assert (answered["creditAmount"], answered["accountId"]) == ("7.00", "acme-main")
+
+
+async def test_what_another_tenant_has_written_is_neither_shown_nor_listed(
+    estate: Estate,
+) -> None:
+    grant = {"accountId": "harbor-main", "creditAmount": "49.50", "effectiveFrom": "2026-11-20"}
+    granted = await _page(estate, "harbor", "grant-credit", grant | {"operationId": OPERATION})
+    assert granted["status"] == "ACTIVE"
+    looked_at = {"operationId": OPERATION}
+    assert (await _page(estate, "harbor", "get-operation", looked_at))["state"] == "committed"
+    assert (await _page(estate, "harbor", "list-operations", {}))["count"] == 1
+    stranger = await _page(estate, "acme", "get-operation", looked_at)
+    assert stranger["error"]["kind"] == "not-found"
+    for filters in ({}, {"customer": "harbor-main"}, {"tool": "grant-credit"}):
+        assert (await _page(estate, "acme", "list-operations", filters))["data"] == []
 
 
 async def test_tenants_who_call_at_the_same_time_get_their_own_answers(estate: Estate) -> None:

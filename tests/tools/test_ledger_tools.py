@@ -7,6 +7,7 @@ from typing import Any
 
 import anyio.to_thread
 import pytest
+from mcp.types import Implementation
 from pydantic import SecretStr
 
 from answers import connected, facts, failure, said
@@ -28,7 +29,8 @@ CUSTOMER = {"id": "walnut", "name": "Walnut", "primaryEmail": "billing@walnut.ex
 
 @pytest.mark.parametrize("era", ["modern", "legacy"])
 async def test_an_operation_shows_what_was_asked_and_what_became_of_it(era: str) -> None:
-    async with guarded(era=era) as at:
+    desk = Implementation(name="support-desk", version="7.1")
+    async with guarded(era=era, client_info=desk) as at:
         granted = facts(await at.call("grant-credit", GRANT | {"operationId": OPERATION}))
         shown = facts(await at.call("get-operation", {"operationId": OPERATION}))
     assert shown == {
@@ -41,7 +43,13 @@ async def test_an_operation_shows_what_was_asked_and_what_became_of_it(era: str)
         "sentAt": "2026-11-21T12:00:00Z",
         "settledAt": "2026-11-21T12:00:00Z",
         "principal": "local",
-        "customer": "harbor-main",
+        "client": "support-desk 7.1",
+        "target": "harbor-main",
+        "customer": "harbor-labs",
+        "purpose": "Goodwill credit",
+        "amount": "50.00",
+        "amountCurrency": "USD",
+        "rule": "built-in.without_approval.per_customer_day.other",
         "arguments": {
             "accountId": "harbor-main",
             "creditAmount": "50",
@@ -98,9 +106,10 @@ async def test_a_list_is_a_line_for_each_operation() -> None:
     async with guarded() as at:
         await at.call("grant-credit", GRANT | {"operationId": OPERATION})
         text = said(await at.call("list-operations", {}))
+    whose = "harbor-main|harbor-labs|50.00|USD|local"
     assert text.splitlines()[1:] == [
-        "operationId|createdAt|state|tool|customer|principal",
-        f"{OPERATION}|2026-11-21T12:00:00Z|committed|grant-credit|harbor-main|local",
+        "operationId|createdAt|state|tool|target|customer|amount|amountCurrency|principal",
+        f"{OPERATION}|2026-11-21T12:00:00Z|committed|grant-credit|{whose}",
     ]
 
 

@@ -64,8 +64,8 @@ async def test_what_is_used_or_on_hold_of_a_credit_is_not_left() -> None:
     }
     plan = await plan_beside(Says({"data": [credit]}))
     assert shown(plan) == (
-        {"creditsLeft": "70", "currency": "USD"},
-        {"creditsLeft": "120", "currency": "USD"},
+        {"creditsLeft": "70.00", "currency": "USD"},
+        {"creditsLeft": "120.00", "currency": "USD"},
     )
 
 

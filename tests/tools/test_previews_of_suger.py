@@ -25,7 +25,7 @@ async def test_a_report_is_told_with_its_quantities_and_how_it_is_taken_back() -
     )
     assert shown(plan) == (
         None,
-        {"status": "CREATED", "records": {"api_calls": "2.5"}, "billableRecords": {}},
+        {"status": "CREATED", "records": {"api_calls": "2.50"}, "billableRecords": {}},
     )
     assert plan["undo"] == f"delete-usagerecordgroup of {OPERATION}, until the next hourly report."
 

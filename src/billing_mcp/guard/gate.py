@@ -223,7 +223,7 @@ class Gate:
             call.principal,
             client=call.client,
             role=call.role,
-            customer=target(call),
+            target=target(call),
         )
 
     def _of(self, call: Call, claim: ClaimEnd) -> Admitted:

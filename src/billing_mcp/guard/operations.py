@@ -139,7 +139,9 @@ class Plan:
 class NewOperation:
     """A write that somebody asks for. `arguments` are already minimised; `of` makes one.
 
-    `rule` is the place in the policy that let it pass, `purpose` what the caller gave as reason.
+    `target` is what the arguments say it is for, an account or an entitlement, `customer` whose day
+    its amount counts for. `rule` is the place in the policy that let it pass, `purpose` what the
+    caller gave as reason.
     """
 
     key: Key
@@ -149,6 +151,7 @@ class NewOperation:
     principal: str
     client: str | None = None
     role: str | None = None
+    target: str | None = None
     customer: str | None = None
     purpose: str | None = None
     rule: str | None = None
@@ -186,6 +189,7 @@ class Operation:
     updated_at: datetime
     client: str | None = None
     role: str | None = None
+    target: str | None = None
     customer: str | None = None
     purpose: str | None = None
     rule: str | None = None
@@ -252,11 +256,12 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which operations of a partition; everything given must hold. `since` is included."""
+    """Which operations of a partition; everything given must hold. `since` is included, `whose` is
+    the target or the customer."""
 
     states: frozenset[State] = frozenset()
     tool: str | None = None
-    customer: str | None = None
+    whose: str | None = None
     principal: str | None = None
     fingerprint: str | None = None
     since: datetime | None = None

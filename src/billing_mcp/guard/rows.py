@@ -23,7 +23,7 @@ Column = str | int | None
 # In the order of schema.sql.
 COLUMNS = (
     *("tenant", "environment", "id", "tool", "fingerprint", "principal", "client", "role"),
-    *("customer", "purpose", "rule", "arguments", "amount", "currency", "day", "state"),
+    *("target", "customer", "purpose", "rule", "arguments", "amount", "currency", "day", "state"),
     *("created_at", "updated_at", "sent_at", "settled_at", "forgotten_at", "expires_at"),
     *("plan", "seal", "approvals", "denial", "outcome", "vendor_request_ids", "retryable"),
     *("attempt", "lease_until", "sequence"),
@@ -67,6 +67,7 @@ def columns(operation: Operation) -> tuple[Column, ...]:
         storable(operation.principal),
         _kept(operation.client),
         _kept(operation.role),
+        _kept(operation.target),
         _kept(operation.customer),
         _kept(operation.purpose),
         _kept(operation.rule),
@@ -125,6 +126,7 @@ def operation(row: Sequence[Any]) -> Operation:
         updated_at=moment(values["updated_at"]),
         client=values["client"],
         role=values["role"],
+        target=values["target"],
         customer=values["customer"],
         purpose=values["purpose"],
         rule=values["rule"],

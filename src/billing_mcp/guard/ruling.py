@@ -58,7 +58,7 @@ class Ruling:
             call.principal,
             client=call.client,
             role=call.role,
-            customer=target(call),
+            target=target(call),
             purpose=self.ask.purpose,
             rule=self.decision.place,
             spend=self.spend(given),

@@ -14,6 +14,7 @@ CREATE TABLE billing_operations (
   principal TEXT NOT NULL,
   client TEXT,
   role TEXT,
+  target TEXT,
   customer TEXT,
   purpose TEXT,
   rule TEXT,

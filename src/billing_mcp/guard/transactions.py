@@ -129,11 +129,14 @@ def listing(partition: Partition, filters: Filters, size: int, after: str | None
     if filters.states:
         conditions.append(f"state IN ({', '.join('?' for _ in filters.states)})")
         values += sorted(str(state) for state in filters.states)
-    for name in ("tool", "customer", "principal", "fingerprint"):
+    for name in ("tool", "principal", "fingerprint"):
         wanted = getattr(filters, name)
         if wanted is not None:
             conditions.append(f"{name} = ?")
             values.append(storable(wanted))
+    if filters.whose is not None:
+        conditions.append("? IN (target, customer)")
+        values.append(storable(filters.whose))
     for limit, comparison in ((filters.since, ">="), (filters.until, "<")):
         if limit is not None:
             conditions.append(f"created_at {comparison} ?")

@@ -52,6 +52,7 @@ class OperationShown(Result):
         "createdAt",
         "state",
         "tool",
+        "target",
         "customer",
         "amount",
         "amountCurrency",
@@ -69,6 +70,7 @@ class OperationShown(Result):
     principal: str
     client: str | None = None
     role: str | None = None
+    target: str | None = None
     customer: str | None = None
     purpose: str | None = None
     amount: Exact | None = None
@@ -105,7 +107,7 @@ async def list_operations(
     state: Standing | None = None,
     tool: Annotated[Name, Field(max_length=40)] | None = None,
     customer: Annotated[
-        Name, Field(max_length=50, description="Id the write was for: account, entitlement")
+        Name, Field(max_length=50, description="Or account or entitlement: whom it was for")
     ]
     | None = None,
     since: Instant | None = None,
@@ -114,7 +116,7 @@ async def list_operations(
 ) -> TokenPage[OperationShown]:
     """List the writes made here, newest first: who did what to whom, and whether it was done."""
     filters = Filters(
-        states=frozenset({State(state)} if state else ()), tool=tool, customer=customer, since=since
+        states=frozenset({State(state)} if state else ()), tool=tool, whose=customer, since=since
     )
     try:
         listing = await door.operations(filters, pageSize or PAGE, nextToken)
@@ -142,6 +144,7 @@ def shown(operation: Operation) -> OperationShown:
         principal=operation.principal,
         client=operation.client,
         role=operation.role or None,
+        target=operation.target,
         customer=operation.customer,
         purpose=operation.purpose,
         amount=operation.amount,

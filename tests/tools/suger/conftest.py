@@ -8,6 +8,13 @@ from billing_mcp.config import Settings
 from billing_mcp.sandbox import SandboxSettings, open_sandbox
 from billing_mcp.server import BillingServer
 from tools.suger.desk import Desk, open_for_business
+from unguarded import ANYTHING
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """What Suger is asked is tried here; that a person approves a deletion is tried elsewhere."""
+    return Settings(policy=ANYTHING)
 
 
 @pytest.fixture

@@ -235,7 +235,10 @@ async def delete_usagerecordgroup(
 async def _reported_before(
     suger: Suger, org: str, entitlement_id: str, body: ReportedUsage, refused: Answer
 ) -> UsageRecordGroup:
-    """The group that holds this id, if it is the usage asked for now. Raises `Conflict`."""
+    """The group that holds this id, if it is the usage asked for now.
+
+    Raises `Conflict` if it is not, and `OutcomeUnknown` if that cannot be seen.
+    """
     if not suger.operation_given and refused.attempts == 1:
         raise suger.refusal(refused)
     already = f"Usage record group {suger.operation_id} was already reported"
@@ -243,10 +246,10 @@ async def _reported_before(
     try:
         group = await lookups.group_of_entitlement(suger, org, entitlement_id)
     except errors.BillingError as error:
-        # Its own advice could lead to a second report under a new id.
-        raise errors.Conflict(
+        # Most likely by an earlier try of this call: to refuse it would be to deny what was done.
+        raise errors.OutcomeUnknown(
             f"{already}, but it could not be read back to compare it: {error.message}",
-            field="operationId",
+            retry_after_seconds=error.retry_after_seconds,
             next_step=f"Call again with operationId {suger.operation_id}: nothing is billed twice.",
         ) from error
     if group is None:
