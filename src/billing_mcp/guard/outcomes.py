@@ -10,6 +10,8 @@ from billing_mcp.results import Outcome, compact
 # Four times the largest answer there is (text and structured content are at most 100,000 each, as
 # JSON a little more): only what no model could have read either is left out.
 LARGEST_RECORD_BYTES = 400_000
+# No answer of this little text has structured content beyond that.
+SHORT = 2_000
 SAID = "replayed: true"
 _HEAD = ("environment", "operationId", "error")
 
@@ -23,7 +25,7 @@ def recorded(outcome: Outcome) -> dict[str, Any]:
         "text": outcome.text,
         "status": outcome.status,
     }
-    if len(compact(kept).encode()) <= LARGEST_RECORD_BYTES:
+    if len(outcome.text) < SHORT or len(compact(kept).encode()) <= LARGEST_RECORD_BYTES:
         return kept
     head = {name: outcome.structured[name] for name in _HEAD if name in outcome.structured}
     note = "The answer was too long to keep; the list tools show what is there."

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -18,18 +19,28 @@ from billing_mcp.guard.transactions import Rows, Statement, Work
 
 T = TypeVar("T")
 BUSY = timedelta(seconds=5)
+# To a thread and back is half of what a transaction takes on a quick disk. One that takes longer
+# than this is on a disk, or beside writers, that must not hold up the server's other calls.
+QUICK_NS = 5_000_000
 # "bmcl" in ASCII: SQLite keeps it in the file's header, and it tells a ledger from other files.
 APPLICATION = 0x626D636C
 _TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'"
 
 
 class SqliteLedger(StoredLedger):
-    """One connection, used by one thread at a time; several processes may share the file."""
+    """One connection, used by one thread at a time; several processes may share the file.
 
-    def __init__(self, db: sqlite3.Connection, clock: Clock) -> None:
+    A transaction runs where it is asked for as long as the last one was quick, and in a thread of
+    the ledger's otherwise, or when another process holds the file.
+    """
+
+    def __init__(self, db: sqlite3.Connection, clock: Clock, busy: timedelta) -> None:
         super().__init__(clock)
         self._db = db
-        self._one_at_a_time = anyio.Lock()
+        self._busy = busy
+        self._is_quick = True
+        # Without the round through the event loop that a free lock would cost.
+        self._one_at_a_time = anyio.Lock(fast_acquire=True)
         # Of its own, so that threads of others cannot keep a write from being settled.
         self._thread = CapacityLimiter(1)
 
@@ -43,21 +54,58 @@ class SqliteLedger(StoredLedger):
         `LedgerUnavailable` and `LedgerUnusable`.
         """
         db = await to_thread.run_sync(partial(_open, path, busy))
-        return cls(db, clock)
+        return cls(db, clock, busy)
 
     async def _run(self, work: Callable[[], Work[T]], mode: Mode = "write") -> T:
         # Waiting for the connection may be cancelled; a transaction ends before that is heard.
         async with self._one_at_a_time:
+            if self._is_quick:
+                try:
+                    return self._timed(work, mode)
+                except _Held:
+                    pass
             with anyio.CancelScope(shield=True):
-                answer = await to_thread.run_sync(
-                    partial(_transaction, self._db, work, mode), limiter=self._thread
-                )
+                waiting = partial(self._waiting, work, mode)
+                answer = await to_thread.run_sync(waiting, limiter=self._thread)
         return answer
+
+    def _timed(self, work: Callable[[], Work[T]], mode: Mode) -> T:
+        began = time.perf_counter_ns()
+        try:
+            return _transaction(self._db, work, mode)
+        finally:
+            self._is_quick = time.perf_counter_ns() - began < QUICK_NS
+
+    def _waiting(self, work: Callable[[], Work[T]], mode: Mode) -> T:
+        """As `_timed`, in a thread that may wait for other processes."""
+        try:
+            _wait_for(self._db, self._busy)
+            return self._timed(work, mode)
+        except _Held as held:
+            raise _sentence(held.error) from held.error
+        finally:
+            _wait_for(self._db, timedelta(0))
 
     async def close(self) -> None:
         with anyio.CancelScope(shield=True):
             async with self._one_at_a_time:
                 await to_thread.run_sync(self._db.close, limiter=self._thread)
+
+
+class _Held(Exception):
+    """Another process writes to the file at this moment; nothing has begun."""
+
+    def __init__(self, error: sqlite3.Error) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def _wait_for(db: sqlite3.Connection, longest: timedelta) -> None:
+    """How long a transaction waits for those of other processes from now on."""
+    try:
+        db.execute(f"PRAGMA busy_timeout = {longest // timedelta(milliseconds=1)}")
+    except sqlite3.Error as error:
+        raise _sentence(error) from error
 
 
 def _open(path: Path | None, busy: timedelta) -> sqlite3.Connection:
@@ -76,6 +124,10 @@ def _open(path: Path | None, busy: timedelta) -> sqlite3.Connection:
     db.text_factory = lambda text: text.decode("utf-8", "surrogateescape")
     try:
         _prepare(db)
+        _wait_for(db, timedelta(0))
+    except _Held as held:
+        db.close()
+        raise _sentence(held.error) from held.error
     except (LedgerUnavailable, LedgerUnusable):
         db.close()
         raise
@@ -114,7 +166,7 @@ def _transaction(db: sqlite3.Connection, work: Callable[[], Work[T]], mode: Mode
     running = work()
     try:
         # A writer waits for the file here, where waiting is possible, and not between two steps.
-        db.execute("BEGIN IMMEDIATE" if mode == "write" else "BEGIN")
+        _begin(db, mode)
         batch = next(running)
         while True:
             batch = running.send([_executed(db, statement) for statement in batch])
@@ -122,6 +174,9 @@ def _transaction(db: sqlite3.Connection, work: Callable[[], Work[T]], mode: Mode
         answer: T = end.value
         return _committed(db, answer)
     except sqlite3.Error as error:
+        if mode == "read" and _is_busy(error):
+            # A reader meets the others at its first look, and has changed nothing.
+            raise _Held(error) from error
         raise _sentence(error) from error
     finally:
         running.close()
@@ -129,6 +184,19 @@ def _transaction(db: sqlite3.Connection, work: Callable[[], Work[T]], mode: Mode
             # A database that is gone cannot roll back either, and loses the transaction anyway.
             with suppress(sqlite3.Error):
                 db.execute("ROLLBACK")
+
+
+def _begin(db: sqlite3.Connection, mode: Mode) -> None:
+    try:
+        db.execute("BEGIN IMMEDIATE" if mode == "write" else "BEGIN")
+    except sqlite3.Error as error:
+        if _is_busy(error):
+            raise _Held(error) from error
+        raise
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _executed(db: sqlite3.Connection, statement: Statement) -> Rows:
