@@ -146,9 +146,18 @@ async def started(env: Mapping[str, str]) -> AsyncIterator[Pipes]:
 
 @asynccontextmanager
 async def served(
-    vendor: str, ledger: str, policy: Path, *, call_s: int = CALL_S, start: Start = started
+    vendor: str,
+    ledger: str,
+    policy: Path,
+    *,
+    call_s: int = CALL_S,
+    start: Start = started,
+    **more: str,
 ) -> AsyncIterator[Server]:
-    """A new process on this ledger, a file or a URL; killed at the end, as it stands."""
+    """A new process on this ledger, a file or a URL; killed at the end, as it stands.
+
+    `more` are further variables of its environment.
+    """
     env = {
         "TOGAI_API_KEY": "togai-key",
         "TOGAI_BASE_URL": f"{vendor}/togai",
@@ -158,6 +167,7 @@ async def served(
         "BILLING_MCP_UPSTREAM_TIMEOUT": str(call_s),
         "BILLING_MCP_LEDGER_URL": ledger,
         "BILLING_MCP_POLICY": str(policy),
+        **more,
     }
     async with start(env) as (says, hears):
         server = Server(says, hears)
