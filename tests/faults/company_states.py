@@ -65,7 +65,7 @@ class Company:
 
     world: World
     image: bytes
-    calls: Mapping[str, Mapping[str, Any]]
+    calls: Mapping[str, dict[str, Any]]
 
 
 def furnished() -> Company:
