@@ -10,7 +10,7 @@ from uuid import UUID
 
 from billing_mcp import errors
 from billing_mcp.guard.gate import Gate
-from billing_mcp.guard.ledger import LedgerError, Planned, PlanRefused
+from billing_mcp.guard.ledger import Planned, PlanRefused
 from billing_mcp.guard.operations import Filters, Operation, State
 from billing_mcp.ledgers import Ledgers, told
 from billing_mcp.results import as_json
