@@ -60,7 +60,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "tools",
         "validation",
     },
-    "search": {"spelling", "tools"},
+    "search": {"spelling"},
     "spelling": set(),
     "tools.ledger": {
         "declarations",

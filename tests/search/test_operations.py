@@ -58,11 +58,14 @@ def test_a_tool_that_exists_is_in_the_table_as_it_is_declared(name: str) -> None
     kind = (
         "read" if hints["readOnlyHint"] else "destructive" if hints["destructiveHint"] else "write"
     )
-    assert operation.exists
     assert f"{operation.method} {operation.path}" == declaration.route
     assert operation.title == declaration.title
     assert operation.kind == kind
     assert operation.toolset == tools.TOOLSET_OF[name]
+
+
+def test_every_operation_has_a_tool() -> None:
+    assert {each.name for each in OPERATIONS} <= tools.MODULES.keys()
 
 
 def test_a_tool_that_calls_no_vendor_itself_can_be_found_unless_it_finds_or_runs_others() -> None:

@@ -69,15 +69,6 @@ async def test_a_listed_tool_is_found_with_the_word_that_it_is_called_directly(
     assert "arguments" not in row
 
 
-async def test_an_operation_without_a_tool_is_found_and_said_to_be_missing(client: Client) -> None:
-    row = (await found(client, "void a credit"))["void-credit"]
-    assert row["served"] is False
-    assert row["run"] == "not in this server yet"
-    refused = failure(await run(client, "run-write-tool", "void-credit", creditId="c"))
-    assert refused["kind"] == "not-configured"
-    assert "POST /credits/{credit_id}/void" in refused["message"]
-
-
 async def test_as_many_rows_are_found_as_are_asked_for(client: Client) -> None:
     assert len(await found(client, "invoice")) == 8
     assert len(await found(client, "invoice", limit=1)) == 1
@@ -266,6 +257,4 @@ async def test_only_what_is_allowed_is_counted_as_a_row() -> None:
     async with connected(BillingServer(Settings(read_only=True))) as client:
         rows = await found(client, "customer account plan invoice credit", limit=20)
     assert len(rows) == 20
-    existing = [row for row in rows.values() if row["run"] != "not in this server yet"]
-    assert existing
-    assert all(SCHEMAS[row["name"]]["annotations"]["readOnlyHint"] for row in existing)
+    assert all(SCHEMAS[name]["annotations"]["readOnlyHint"] for name in rows)

@@ -262,6 +262,39 @@ TOOLSETS: dict[str, dict[str, tuple[str, ...]]] = {
 SECRET = frozenset({"create-access-token", "create-portal-token"})
 """What these answer opens doors: they are served only where a setting allows it."""
 
+SUPERSEDED: dict[str, tuple[str, ...]] = {
+    "list-price-plans": ("list-price-plans-v2",),
+    "create-price-plan": ("create-price-plan-v2",),
+    "get-price-plan": ("get-price-plan-v2", "list-price-plan-rate-cards"),
+    "update-price-plan": ("edit-price-plan-rate-cards", "finalize-price-plan"),
+    "activate-price-plan": ("finalize-price-plan",),
+    "archive-price-plan": (),
+    "add-price-plan-currencies": ("edit-price-plan-rate-cards",),
+    "remove-price-plan-currency": ("update-price-plan-v2",),
+    "migrate-price-plan-v1": ("migrate-price-plan-v2",),
+    "migrate-price-plan-accounts": ("migrate-price-plan-v2",),
+    "list-migrations": ("list-jobs",),
+    "get-migration-status": ("get-job",),
+    "list-pricing-rules-v1": ("list-price-plan-pricing-rules",),
+    "calculate-revenue-v1": ("calculate-revenue-v2",),
+    "list-pricing-schedules-v1": ("list-account-schedules",),
+    "edit-schedules-v1": ("edit-account-schedules",),
+    "set-account-price-plan-v1": ("edit-account-schedules",),
+    "list-account-purchases": (),
+    "get-purchase": (),
+    "create-purchase": (),
+    "list-account-proposals": (),
+    "get-proposal": (),
+    "create-proposal": (),
+    "update-proposal-status": (),
+    "undo-events": ("correct-events",),
+    "update-invoice-payment-status": ("update-invoice", "create-payments"),
+}
+"""The tools of operations that Togai has deprecated → the tools to use instead, if there are."""
+
+RUNNERS = {True: "run-read-tool", False: "run-write-tool"}
+"""Whether a tool only reads → the tool that runs it where it is not listed."""
+
 CORE = ("togai-billing", "togai-entitlements", "suger-metering")
 GROUPS: dict[str, tuple[str, ...]] = {
     "core": CORE,

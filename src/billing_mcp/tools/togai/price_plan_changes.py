@@ -254,5 +254,6 @@ async def _would_archive(togai: Togai, asked: Mapping[str, Any]) -> Effect:
     ),
 )
 async def archive_price_plan(togai: Togai, pricePlanId: PricePlanId) -> recognition.Done:
-    """Archive a price plan that no account is on. This cannot be undone."""
+    """Archive a price plan that no account is on. This cannot be undone. Deprecated by Togai
+    without a successor."""
     return await togai.fetch(recognition.Done, at={"price_plan_id": pricePlanId})

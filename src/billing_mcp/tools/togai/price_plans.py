@@ -77,7 +77,7 @@ def exact_numbers(node: Any) -> Any:
 async def list_price_plans(
     togai: Togai, pageSize: PageSize = None, nextToken: NextToken = None
 ) -> TokenPage[PricePlan]:
-    """List price plans. detail=full shows their rate cards, slabs and rates."""
+    """List price plans; detail=full shows rates. Deprecated: use list-price-plans-v2."""
     return await togai.fetch(
         TokenPage[PricePlan], query={"pageSize": pageSize, "nextToken": nextToken}
     )
@@ -95,7 +95,8 @@ async def get_price_plan(
     pricePlanId: Annotated[Name, Field(min_length=1, max_length=50)],
     version: Version = None,
 ) -> WholePricePlan:
-    """Show one price plan: its rate cards with slabs and rates by currency, cycle and versions."""
+    """Show one price plan: its rate cards with slabs and rates by currency, cycle and versions.
+    Deprecated: use get-price-plan-v2, then list-price-plan-rate-cards."""
     return await togai.fetch(
         WholePricePlan, at={"price_plan_id": pricePlanId}, query={"version": version}
     )
@@ -228,8 +229,8 @@ async def create_price_plan(
     type: Literal["BILLING", "PURCHASE"] = "BILLING",  # noqa: A002  the seed's name
     description: Annotated[Name | None, Field(max_length=255)] = None,
 ) -> PricePlan:
-    """Create a price plan as a draft. It charges nobody until it is activated and associated with
-    an account."""
+    """Create a price plan as a draft that charges nobody yet. Deprecated: use
+    create-price-plan-v2."""
     _require_cycle(type, pricePlanDetails)
     return await togai.fetch(
         PricePlan,
