@@ -1,0 +1,148 @@
+"""Steps of a life: events that come, come again, come late, and are taken back."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from life.company import Company, Picks
+from life.model import DUPLICATE, TOO_LATE, Arrival
+
+EVENT_IDS = tuple(f"e{number}" for number in range(14))
+UNITS = tuple(Decimal(text) for text in ("1", "4.5", "13", "0.333", "27", "120", "0"))
+# An event of a cycle that ended not longer ago is in time for every plan of the catalogue.
+ALWAYS_IN_TIME = timedelta(days=3)
+
+
+def drawn(company: Company, picks: Picks, schema: str | None = None) -> dict[str, Any]:
+    """An event of today or of the days before it."""
+    schema = schema or picks.of(("api_calls", "answers"))
+    day = company.today(-picks.of((0, 1, 2, 5, 9, 19, 33)))
+    return {
+        "schemaName": schema,
+        "id": picks.of(EVENT_IDS),
+        "timestamp": f"{day}T00:00:00Z",
+        "accountId": picks.of((*company.model.accounts, "nobody")),
+        "attributes": [{"name": schema.removeprefix("api_"), "value": str(picks.of(UNITS))}],
+        "dimensions": {},
+    }
+
+
+async def ingest(company: Company, picks: Picks) -> None:
+    event = drawn(company, picks)
+    taken = company.model.is_taken(event["id"], company.now)
+    assert await company.ask("ingest-event", event=event)
+    await arrived(company, event, taken=taken)
+
+
+async def ingest_batch(company: Company, picks: Picks) -> None:
+    """Two events that may be the same one."""
+    events = [drawn(company, picks), drawn(company, picks)]
+    if events[0]["id"] == events[1]["id"]:
+        events.pop()
+    taken = [company.model.is_taken(event["id"], company.now) for event in events]
+    assert await company.ask("ingest-events", events=events)
+    for event, was in zip(events, taken, strict=True):
+        await arrived(company, event, taken=was)
+
+
+async def ask_first(company: Company, picks: Picks) -> None:
+    """An event that counts only if the account is entitled to it."""
+    event = drawn(company, picks, "answers")
+    taken = company.model.is_taken(event["id"], company.now)
+    accepted = await company.ask("ingest-event-if-user-is", body={"event": event})
+    assert not (accepted and taken), event
+    arrivals = await arrived(company, event, taken=taken)
+    assert bool(accepted) is arrivals[-1].counted
+
+
+async def arrived(company: Company, event: dict[str, Any], *, taken: bool) -> list[Arrival]:
+    """Keep an arrival as it is shown; what was there before has not changed by it."""
+    known = company.model.events.setdefault(event["id"], [])
+    shown = await looked_up(company, event["id"])
+    assert shown[:-1] == known, event
+    new = shown[-1]
+    known.append(new)
+    assert (new.account_id, new.moment) == (event["accountId"], moment_of(event["timestamp"]))
+    assert (new.status == DUPLICATE) is taken, new
+    late = new.moment < company.now - ALWAYS_IN_TIME
+    assert late or new.status != TOO_LATE, new
+    return known
+
+
+async def looked_up(company: Company, event_id: str) -> list[Arrival]:
+    """All arrivals under an id, in their order."""
+    found = await company.read("get-event", eventId=event_id)
+    return [_read(row) for row in found["data"]]
+
+
+def _read(row: dict[str, Any]) -> Arrival:
+    payload, pipeline = row["eventPayload"], row.get("eventPipelineInfo", {})
+    attributes = payload["attributes"]
+    return Arrival(
+        event_id=payload["id"],
+        account_id=payload["accountId"],
+        schema=payload["schemaName"],
+        units=Decimal(attributes[0]["value"]) if attributes else Decimal(0),
+        moment=moment_of(payload["timestamp"]),
+        arrived=moment_of(row["createdAt"]),
+        reference=row["referenceId"],
+        status=row["ingestionStatus"]["status"],
+        priced=tuple((plan["id"], plan["cycleStart"]) for plan in pipeline.get("pricePlans", ())),
+    )
+
+
+def moment_of(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+async def correct(company: Company, picks: Picks) -> None:
+    """Take an event back, or let it come again, as it was or otherwise."""
+    event_id = picks.of(EVENT_IDS)
+    action = picks.of(("UNDO", "REDO", "REDO_EVENT"))
+    known = company.model.events.get(event_id, [])
+    account_id = next((one.account_id for one in known if one.counted), "main")
+    arguments: dict[str, Any] = {"action": action, "accountId": account_id, "eventId": event_id}
+    if action == "REDO_EVENT":
+        arguments["event"] = drawn(company, picks) | {"id": event_id, "accountId": account_id}
+    await corrected(company, event_id, await company.ask("correct-events", **arguments))
+
+
+async def undo(company: Company, picks: Picks) -> None:
+    """The older tool for the same."""
+    event_id = picks.of(EVENT_IDS)
+    known = company.model.events.get(event_id, [])
+    account_id = next((one.account_id for one in known if one.counted), "main")
+    answer = await company.ask("undo-events", accountId=account_id, eventId=event_id)
+    await corrected(company, event_id, answer)
+
+
+async def corrected(company: Company, event_id: str, answer: dict[str, Any] | None) -> None:
+    """What a correction says it did is what is shown afterwards, and nothing else."""
+    known = company.model.events.get(event_id, [])
+    counted = [arrival for arrival in known if arrival.counted]
+    if answer is None:
+        assert not counted, company.refused
+        return
+    expected, new = [one.status for one in known], 0
+    assert len(answer["data"]) == len(counted)
+    for outcome in answer["data"]:
+        if outcome["status"] == "FAILED":
+            continue
+        again = outcome["status"] == "REVERTED_AND_REINGESTED"
+        if not again:
+            assert outcome["status"] == "REVERTED", outcome
+            (number,) = _with(known, outcome["referenceId"])
+        else:
+            # The outcome shows the new arrival; with one counted event there is one it replaced.
+            (number,) = [index for index, one in enumerate(known) if one.counted]
+        expected[number] = "REVERTED"
+        new += again
+    shown = await looked_up(company, event_id)
+    assert [one.status for one in shown[: len(known)]] == expected
+    assert len(shown) == len(known) + new
+    assert all(one.counted for one in shown[len(known) :])
+    company.model.events[event_id] = shown
+
+
+def _with(known: list[Arrival], reference: str) -> list[int]:
+    return [index for index, one in enumerate(known) if one.reference == reference]
