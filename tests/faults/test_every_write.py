@@ -1,0 +1,71 @@
+"""Every write tool at a vendor that fails at any of its requests: what is called done is done once,
+what is called undone is not there, and what cannot be known is told to be unknown."""
+
+import pytest
+
+from faults.company_states import copied
+from faults.ordeals import FAULTS, Pair, Write
+from write_tools import WRITES
+
+pytestmark = pytest.mark.anyio
+
+_NO_LIST = "the vendor lists nothing that it would be found in"
+# Writes that can stay unknown for good, and why the vendor leaves no way to tell.
+UNDECIDABLE = {
+    "create-customer-contact": _NO_LIST,
+    "create-portal-token": _NO_LIST,
+    "batch-report-usagerecordgroups": "the ids of a batch's groups are the vendor's, and groups of "
+    "equal usage are there already",
+    "create-bill-run": "a job carries no key, and another bill run looks the same",
+    "top-up-wallet": "a wallet's entry carries no key, and another of the amount looks the same",
+}
+# They set something to a value: where somebody else has set it so, what was asked for is there.
+SETTING = frozenset(
+    {
+        *("update-usage-meter", "update-price-plan", "update-alert", "edit-schedule-rate-cards"),
+        *("set-price-plan-pricing-rules", "set-schedule-pricing-rules"),
+    }
+)
+# Longer than any call: a fault that is put behind its last request does not strike.
+MOST_REQUESTS = 40
+
+
+@pytest.mark.parametrize("tool", WRITES)
+async def test_a_write_whose_answer_is_lost_is_found_again(tool: str) -> None:
+    async with copied() as at:
+        end = await (await Write.of(at, tool)).loss("reset-after")
+    assert end.struck
+    assert end.wrongs == []
+    assert end.kind == "ok" or tool in UNDECIDABLE
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("tool", WRITES)
+async def test_a_write_is_done_once_or_not_at_all_whichever_request_is_struck(tool: str) -> None:
+    wrongs, requests = {}, 0
+    async with copied() as at:
+        write = await Write.of(at, tool)
+        for fault in FAULTS:
+            for lasts in ({}, {"times": 1}):
+                for skip in range(MOST_REQUESTS):
+                    end = await write.ordeal(fault, skip=skip, **lasts)
+                    if not end.struck:
+                        break
+                    requests = max(requests, skip + 1)
+                    if end.wrongs or (end.kind != "ok" and tool not in UNDECIDABLE):
+                        wrongs[fault, skip, *lasts] = end
+    assert 0 < requests < MOST_REQUESTS
+    assert wrongs == {}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("tool", sorted(set(WRITES) - SETTING))
+async def test_an_equal_write_of_somebody_else_never_passes_for_one_that_was_lost(
+    tool: str,
+) -> None:
+    async with copied() as at:
+        pair = await Pair.of(at, tool)
+        if pair is not None:
+            assert await pair.earlier("reset-before") == []
+            assert await pair.earlier("reset-after") == []
+            assert await pair.meanwhile() == []
