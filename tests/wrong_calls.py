@@ -60,6 +60,19 @@ SAMPLES = {
             "slabDetails": [{"startAfter": "0", "priceType": "FLAT", "rate": "90"}],
         }
     ],
+    # A charge is worth a value, or a rate times a quantity.
+    "items": [{"name": TEXT, "value": TEXT, "considerForRevenue": True}],
+    # Not everything can be asked of every metric.
+    "metricQueries": [
+        {
+            "name": "REVENUE",
+            "aggregationPeriod": "DAY",
+            "groupBy": "ACCOUNT_ID",
+            "filters": [{"fieldName": "ACCOUNT_ID", "fieldValues": [TEXT]}],
+            "configs": {"CURRENCY": "BASE"},
+            "id": TEXT,
+        }
+    ],
     "startAfter": "0",
     "dayOffset": "1",
     "monthOffset": "1",

@@ -58,7 +58,7 @@ class PaymentUse(Body):
     type: Literal["INVOICE", "CREDIT", "WALLET_CREDIT"]
     togaiId: Annotated[Name | None, Field(max_length=50, description="The invoice's id")] = None
     amount: Annotated[Positive | None, Field(description="Default: all it can take")] = None
-    order: Annotated[int | None, Field(ge=0, description="Default: as listed")] = None
+    order: Annotated[int | None, Field(ge=0, le=1000, description="Default: as listed")] = None
 
     @model_validator(mode="after")
     def _names_its_invoice(self) -> "PaymentUse":
