@@ -13,6 +13,7 @@ from typing import Any
 
 from answers import Answer, forget
 from billing_mcp.config import Settings
+from billing_mcp.guard.operations import Operation
 from billing_mcp.sandbox import Sandbox, SandboxSettings, clock, open_sandbox, store
 from billing_mcp.sandbox.call import Call
 from billing_mcp.sandbox.store import Connection
@@ -111,6 +112,12 @@ class Copied:
 
     def picture(self) -> Picture:
         return picture(self.sandbox.backend.db)
+
+    async def row(self, operation_id: str) -> Operation:
+        """What the ledger has of an operation."""
+        found = await self.server.tenant.ledgers.find(operation_id)
+        assert found is not None
+        return found[1]
 
 
 @asynccontextmanager
