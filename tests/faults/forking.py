@@ -73,7 +73,8 @@ class Forks:
 
 
 @asynccontextmanager
-async def forks() -> AsyncIterator[Forks]:
+async def forks(log: int = subprocess.DEVNULL) -> AsyncIterator[Forks]:
+    """`log` is where the processes' stderr goes, as `subprocess` takes it."""
     tests = str(Path(__file__).parents[1])
     env = environment(PYTHONPATH=os.pathsep.join([tests, *sys.path]))
     with tempfile.TemporaryDirectory() as folder:
@@ -81,7 +82,7 @@ async def forks() -> AsyncIterator[Forks]:
         command = [sys.executable, __file__, path]
         async with (
             await anyio.create_unix_listener(path) as listener,
-            await anyio.open_process(command, env=env, stderr=subprocess.DEVNULL) as process,
+            await anyio.open_process(command, env=env, stderr=log) as process,
         ):
             try:
                 yield Forks(process, listener)

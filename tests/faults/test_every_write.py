@@ -5,20 +5,11 @@ import pytest
 
 from faults.company_states import copied
 from faults.ordeals import FAULTS, Pair, Write
+from faults.undecidable import UNDECIDABLE
 from write_tools import WRITES
 
 pytestmark = pytest.mark.anyio
 
-_NO_LIST = "the vendor lists nothing that it would be found in"
-# Writes that can stay unknown for good, and why the vendor leaves no way to tell.
-UNDECIDABLE = {
-    "create-customer-contact": _NO_LIST,
-    "create-portal-token": _NO_LIST,
-    "batch-report-usagerecordgroups": "the ids of a batch's groups are the vendor's, and groups of "
-    "equal usage are there already",
-    "create-bill-run": "a job carries no key, and another bill run looks the same",
-    "top-up-wallet": "a wallet's entry carries no key, and another of the amount looks the same",
-}
 # They set something to a value: where somebody else has set it so, what was asked for is there.
 SETTING = frozenset(
     {
