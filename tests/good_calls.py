@@ -8,6 +8,7 @@ import calls.organisation
 import calls.payments
 import calls.price_plans
 import calls.schedules
+from copies import made_once
 from world import CYCLE, World
 
 FAILED_GROUP = "11111111-1111-4111-8111-111111111111"
@@ -30,6 +31,10 @@ PLAN = {
 
 def good_calls(world: World) -> dict[str, dict[str, Any]]:
     """Arguments by tool. Prepares at the vendor what a call needs to find there."""
+    return made_once("good calls", world.sandbox, lambda: _prepared(world))
+
+
+def _prepared(world: World) -> dict[str, dict[str, Any]]:
     _report(world, FAILED_GROUP)
     refuse = {"refuse": ["on-aws"]}
     world.sandbox.backend.run_job("marketplace-report", refuse)
