@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -34,8 +35,14 @@ logger = logging.getLogger(__name__)
 def shipped_schemas() -> dict[str, dict[str, Any]]:
     """The tools as `tools/list` shows them, from the file in the package; by name.
 
-    A test proves that the file equals what the code builds.
+    A test proves that the file equals what the code builds. The tools are not to be changed.
     """
+    return dict(_shipped())
+
+
+@cache
+def _shipped() -> dict[str, dict[str, Any]]:
+    """Read once by a process that makes many servers, as the tests do."""
     text = resources.files("billing_mcp").joinpath("schemas.json").read_text(encoding="utf-8")
     return {tool["name"]: tool for tool in json.loads(text)}
 
