@@ -71,8 +71,9 @@ class Watched:
         if self.killed or moment != self.kill_at:
             return False
         assert self.process is not None
-        os.kill(self.process, signal.SIGKILL)
+        # Known before it is so: its client hears of the death in another thread.
         self.killed = True
+        os.kill(self.process, signal.SIGKILL)
         # The system closes the connections of the dead.
         while (await receive())["type"] != "http.disconnect":
             pass
