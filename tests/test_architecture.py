@@ -75,7 +75,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "ledgers": {"config", "credentials", "errors", "guard"},
     "tenants": {*CORE, "guard.policy", "ledgers", "sandbox", "scopes"},
     "calls": {*TOOL, "guard", "shapes", "tenants", "validation"},
-    "recovery": {"guard", "ledgers", "tenants"},
+    "recovery": {"errors", "guard", "ledgers", "tenants"},
     "approvals": {"errors", "guard", "ledgers", "results", "tenants", "wire"},
     "consent": {
         "approvals",
