@@ -8,6 +8,7 @@ Run it after a change to a tool or a setting; tests fail while what it writes is
 import importlib
 import json
 from pathlib import Path
+from typing import Any
 
 from billing_mcp import tools
 from billing_mcp.config import VARIABLES
@@ -39,10 +40,14 @@ def declarations() -> list[Declaration]:
     ]
 
 
-def schemas_text() -> str:
-    """What `tools/list` answers with all tools, one keyword a line so that changes are readable."""
-    listed = [published(declaration) for declaration in declarations()]
-    return json.dumps(listed, indent=1, ensure_ascii=False) + "\n"
+def listed() -> list[dict[str, Any]]:
+    """What `tools/list` answers with all tools."""
+    return [published(declaration) for declaration in declarations()]
+
+
+def schemas_text(tools_listed: list[dict[str, Any]]) -> str:
+    """One keyword a line, so that changes are readable."""
+    return json.dumps(tools_listed, indent=1, ensure_ascii=False) + "\n"
 
 
 def tools_table() -> str:
@@ -94,5 +99,5 @@ def readme_text(before: str) -> str:
 
 
 if __name__ == "__main__":
-    SCHEMAS.write_text(schemas_text(), encoding="utf-8")
+    SCHEMAS.write_text(schemas_text(listed()), encoding="utf-8")
     README.write_text(readme_text(README.read_text(encoding="utf-8")), encoding="utf-8")
