@@ -271,7 +271,7 @@ class Handle:
             except ValueError:
                 readable = False
         if readable and (status < 300 or status in request.accept):
-            return Answer(status, body, number, exchange.headers.get("location"))
+            return Answer(status, body, number, self._header(exchange, "location"))
         if status < 400 and exchange.content is None:
             # Asked again it would be as long.
             error = errors.Unavailable(
@@ -297,10 +297,16 @@ class Handle:
 
     def _note_request_id(self, exchange: Exchange) -> None:
         """Keep what the vendor calls this request, for whoever asks the vendor about it."""
-        found = (exchange.headers.get(name) for name in REQUEST_ID_HEADERS)
+        found = (self._header(exchange, name) for name in REQUEST_ID_HEADERS)
         request_id = next((text for text in found if text), None)
         if request_id is not None and len(self._binding.request_ids) < REQUEST_IDS_KEPT:
             self._binding.request_ids.append(errors.one_line(request_id, 100))
+
+    def _header(self, exchange: Exchange, name: str) -> str | None:
+        """A header that is shown or kept: never with our key, whatever the vendor repeats."""
+        text = exchange.headers.get(name)
+        secret = self._connection.credential.authorization.get_secret_value()
+        return None if text is None else vendor_errors.without(secret, text)
 
     def _lost(self, cause: str, *, reads: bool = False) -> errors.BillingError:
         """What to raise when an answer that should be there is not."""

@@ -13,7 +13,7 @@ from billing_mcp.config import Settings
 from billing_mcp.server import BillingServer
 from calls.organisation import SETTING, drafted_meter, drafted_schema, event, report
 from guard.guarded import guarded
-from recording import Recorder, Says, attach
+from recording import TOKEN, Recorder, Says, attach
 from tools.planning import planned, refused
 from world import World
 
@@ -250,6 +250,15 @@ async def test_a_redirect_to_nowhere_is_no_file(server: BillingServer, client: C
     wrong = failure(await client.call_tool("get-file", {"fileId": "file.1"}))
     assert wrong["kind"] == "unavailable"
     assert "without saying where the file is" in wrong["message"]
+
+
+async def test_a_key_that_a_link_repeats_is_taken_out(
+    server: BillingServer, client: Client
+) -> None:
+    link = f"https://files.example/?key={TOKEN}&file=1"
+    attach(server, Recorder(Says(None, 302, {"location": link})))
+    shown = facts(await client.call_tool("get-file", {"fileId": "file.1"}))["downloadUrl"]
+    assert shown == "https://files.example/?key=[secret]&file=1"
 
 
 async def test_a_schema_with_enrichments_enriches_events(world: World, client: Client) -> None:
