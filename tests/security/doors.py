@@ -3,11 +3,14 @@
 The tests of this folder go through all of it, so that what is added later is attacked as well.
 """
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import groupby
+from typing import Any, TypeVar
 
 import httpx2
+import pytest
 
 from billing_mcp import tools
 from billing_mcp.catalog import shipped_schemas
@@ -15,6 +18,8 @@ from billing_mcp.http.routes import ROUTES
 from billing_mcp.server import BillingServer
 from hosted_asking import MCP, asked
 from rest_asking import ORG, request_of
+
+Thing = TypeVar("Thing")
 
 SCHEMAS = shipped_schemas()
 RUNNERS = {True: "run-read-tool", False: "run-write-tool"}
@@ -48,7 +53,10 @@ class Door:
         return await asked(http, "tools/call", dict(headers), **self.call)
 
 
-def doors(server: BillingServer, calls: Mapping[str, Mapping[str, Any]]) -> Iterator[Door]:
+Calls = Mapping[str, Mapping[str, Any]]
+
+
+def doors(server: BillingServer, calls: Calls) -> Iterator[Door]:
     """All of them, for the arguments of each tool. A tool without arguments here is an error."""
     for tool in tools.MODULES:
         arguments = dict(calls[tool])
@@ -63,6 +71,49 @@ def doors(server: BillingServer, calls: Mapping[str, Mapping[str, Any]]) -> Iter
             if route.tool == tool:
                 organisation = ORG if "orgId" in route.parameters.values() else {}
                 yield Door(tool, "rest", request_of(server, route, organisation | arguments))
+
+
+def in_turn(server: BillingServer, calls: Calls) -> Iterator[Door]:
+    """Of each tool one way by MCP, so that reads and writes take each of them, and all of REST."""
+    turns = Counter[bool]()
+    for tool, made in groupby(doors(server, calls), key=lambda door: door.tool):
+        ways = list(made)
+        by_mcp = [door for door in ways if door.way != "rest"]
+        yield by_mcp[turns[reads(tool)] % len(by_mcp)]
+        yield from (door for door in ways if door.way == "rest")
+        turns[reads(tool)] += 1
+
+
+Ways = Callable[[BillingServer, Calls], Iterator[Door]]
+# What stands before every tool alike is tried with each of them once, and where there is time with
+# each by every way.
+each_way = pytest.mark.parametrize(
+    "ways",
+    [
+        pytest.param(in_turn, id="each tool"),
+        pytest.param(doors, id="each way", marks=pytest.mark.long),
+    ],
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """For a test that is made with many values: which tools each of them is tried with."""
+
+    whole: bool
+
+    def of(self, things: Sequence[Thing], place: int, places: int) -> Sequence[Thing]:
+        """Those of the value that stands at `place` of `places`: all, or each in its turn."""
+        return things if self.whole else things[place::places]
+
+
+in_shares = pytest.mark.parametrize(
+    "shares",
+    [
+        pytest.param(Shares(whole=False), id="in turn"),
+        pytest.param(Shares(whole=True), id="each with each", marks=pytest.mark.long),
+    ],
+)
 
 
 async def legacy(
