@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from pydantic import ValidationError
 
@@ -12,7 +12,7 @@ from billing_mcp import errors, results, tools
 from billing_mcp.credentials import Environment, Vendor
 from billing_mcp.declarations import Declaration, Effect, Stake, Undecided, Verdict, Write
 from billing_mcp.guard.runs import Performed
-from billing_mcp.params import FOUND_BY
+from billing_mcp.params import FOUND_BY, uuid_of
 from billing_mcp.results import Detail, Envelope, Outcome
 from billing_mcp.shapes import Shape
 from billing_mcp.tenants import Caller, Tenant
@@ -228,10 +228,7 @@ class ToolCall(Question):
 
 def _operation_id(given: object) -> str:
     """The caller's id if it is one, else a new one: an error of a write has an id as well."""
-    try:
-        return str(UUID(given.strip())) if isinstance(given, str) else str(uuid4())
-    except ValueError:
-        return str(uuid4())
+    return uuid_of(given) or str(uuid4())
 
 
 def _point_to_ids(error: errors.BillingError, arguments: Mapping[str, Any]) -> None:

@@ -24,6 +24,8 @@ from billing_mcp import errors, money
 
 # For every text whose own bound is not lower. No argument of these tools is prose.
 LONGEST_TEXT = 4000
+# As a URN, with some space around it.
+LONGEST_UUID = 100
 
 # With halves of surrogate pairs, which Python's texts can hold but UTF-8 cannot.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
@@ -194,12 +196,20 @@ OrgId = Annotated[
 ]
 
 
+def uuid_of(value: object) -> str | None:
+    """The UUID that a caller wrote, as it is usually written; None when it is none."""
+    # A long text is not looked into: `UUID` would copy all of it several times.
+    if not isinstance(value, str) or len(value) > LONGEST_UUID:
+        return None
+    try:
+        return str(UUID(value.strip()))
+    except ValueError:
+        return None
+
+
 def _uuid(value: Any) -> str:
-    if isinstance(value, str):
-        try:
-            return str(UUID(value.strip()))
-        except ValueError:
-            pass
+    if (found := uuid_of(value)) is not None:
+        return found
     raise wrong("a UUID such as 6f1c1f6e-0a51-4c55-9a5e-0d2f6a1b7c3d, or nothing")
 
 
