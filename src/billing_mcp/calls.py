@@ -64,12 +64,13 @@ class Question:
     given: dict[str, Any] = field(default_factory=dict, init=False)
     whole: bool = False
 
-    async def ask(self, kept: Mapping[str, Any]) -> Verdict:
+    async def ask(self, kept: Mapping[str, Any], baseline: Any) -> Verdict:
         """Only reads are sent, whatever the tool is. Raises our errors."""
         write = self.built.declaration.write
         if write is None:
             return Undecided("this version of the server does not write by that tool")
         binding = self._reading()
+        binding.baseline = baseline
         verdict = await write.reconcile(self.built.handle(self.tenant, binding), kept)
         self.binding.environment = binding.environment
         return verdict
@@ -157,6 +158,12 @@ class ToolCall(Question):
 
     async def preview(self) -> Effect:
         return await self.write.preview(self.built.handle(self.tenant, self._reading()), self.given)
+
+    async def baseline(self) -> Any:
+        if self.write.baseline is None:
+            return None
+        handle = self.built.handle(self.tenant, self._reading())
+        return await self.write.baseline(handle, self.given)
 
     def validate(self) -> None:
         """Raises `InvalidRequest` for all that is wrong with the arguments."""

@@ -59,6 +59,8 @@ class Binding:
     before_sending: Callable[[], Awaitable[None]] | None = None
     # An earlier try of this operation may have been applied.
     tried_before: bool = False
+    # What the vendor had before this write was sent, as the ledger kept it.
+    baseline: Any = None
     request_ids: list[str] = field(default_factory=list)
 
 
@@ -105,6 +107,11 @@ class Handle:
     def tried_before(self) -> bool:
         """Whether an earlier call of this operation may have been applied."""
         return self._binding.tried_before
+
+    @property
+    def baseline(self) -> Any:
+        """What the tool read of the vendor before this write was sent; None when it did not."""
+        return self._binding.baseline
 
     def mark_replayed(self) -> None:
         """Say that this write had been done before and that its recorded outcome is the answer."""
