@@ -111,9 +111,9 @@ class Pair:
         """None for a tool whose second call is refused, or changes nothing."""
         await at.begin_again()
         await called(at, tool, OTHER)
-        other = _kept(at)
+        other = kept(at)
         kind, _ = await called(at, tool, OPERATION)
-        both = _kept(at)
+        both = kept(at)
         return None if kind != "ok" or both == other else cls(at, tool, other, both)
 
     async def earlier(self, name: str) -> list[str]:
@@ -142,7 +142,7 @@ class Pair:
         for _ in range(TRIES):
             self.at.time.pass_by()
             kind, words = await called(self.at, self.tool, OPERATION)
-            seen = _kept(self.at)
+            seen = kept(self.at)
             if seen not in (self.other, self.both):
                 wrongs.append(f"neither one nor two: {differences(self.both, seen)}")
             elif kind == "ok" and seen != self.both:
@@ -154,7 +154,8 @@ class Pair:
         return wrongs
 
 
-def _kept(at: Copied) -> Picture:
+def kept(at: Copied) -> Picture:
+    """What the vendors keep, without the record of what was done to it."""
     return {name: rows for name, rows in at.picture().items() if name != "effects"}
 
 

@@ -10,11 +10,18 @@ from write_tools import WRITES
 
 pytestmark = pytest.mark.anyio
 
-# They set something to a value: where somebody else has set it so, what was asked for is there.
+# They set something to a value: where it is so already, what was asked for is there.
 SETTING = frozenset(
     {
         *("update-usage-meter", "update-price-plan", "update-alert", "edit-schedule-rate-cards"),
         *("set-price-plan-pricing-rules", "set-schedule-pricing-rules"),
+    }
+)
+# Of these an equal one at the same time does all that was asked for, to the same things.
+AS_GOOD = frozenset(
+    {
+        *("migrate-price-plan-accounts", "migrate-price-plan-v1", "migrate-price-plan-v2"),
+        *("create-alert", "create-bill-run"),
     }
 )
 # Longer than any call: a fault that is put behind its last request does not strike.
@@ -59,4 +66,4 @@ async def test_an_equal_write_of_somebody_else_never_passes_for_one_that_was_los
         if pair is not None:
             assert await pair.earlier("reset-before") == []
             assert await pair.earlier("reset-after") == []
-            assert await pair.meanwhile() == []
+            assert tool in AS_GOOD or await pair.meanwhile() == []

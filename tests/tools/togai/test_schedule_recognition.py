@@ -7,7 +7,6 @@ import pytest
 
 from answers import facts
 from billing_mcp.config import Settings
-from billing_mcp.guard.operations import State
 from billing_mcp.tools.togai.account_schedules import AccountSchedule
 from billing_mcp.tools.togai.schedule_edits import in_force
 from calls.schedules import active
@@ -90,18 +89,34 @@ async def test_a_relative_change_of_licences_is_not_told_apart_but_applied_once(
 
 
 @pytest.mark.anyio
-async def test_a_migration_like_one_before_it_is_not_told_apart(allowed: Settings) -> None:
+@pytest.mark.parametrize(
+    ("fault", "state"), [("reset-after", "committed"), ("reset-before", "rejected")]
+)
+async def test_a_migration_is_told_from_one_like_it_that_was_before(
+    fault: str, state: str, allowed: Settings
+) -> None:
     async with guarded(allowed) as at:
         good = good_calls(at.world)
         earlier = good["migrate-price-plan-v1"]
         at.world.ask("POST", "/togai/price_plans/migration", earlier)
-        await lose(at, "migrate-price-plan-v1", "reset-after", good)
+        await lose(at, "migrate-price-plan-v1", fault, good)
         at.time.pass_by(LATER)
         shown = facts(await at.call("get-operation", {"operationId": OPERATION}))
-        row = await at.row(OPERATION)
-    assert row.state is State.UNKNOWN
-    assert shown["state"] == "unknown"
-    assert "it may be one of these jobs: job." in str(shown)
+    assert shown["state"] == state
+
+
+@pytest.mark.anyio
+async def test_a_migration_that_waits_for_its_confirmation_is_not_one_that_was_to_run_at_once(
+    allowed: Settings,
+) -> None:
+    async with guarded(allowed) as at:
+        good = good_calls(at.world)
+        await lose(at, "migrate-price-plan-v1", "reset-before", good)
+        waits = good["migrate-price-plan-v1"] | {"requireConfirmation": True}
+        at.world.ask("POST", "/togai/price_plans/migration", waits)
+        at.time.pass_by(LATER)
+        shown = facts(await at.call("get-operation", {"operationId": OPERATION}))
+    assert shown["state"] == "rejected"
 
 
 @pytest.mark.anyio

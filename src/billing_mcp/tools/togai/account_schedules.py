@@ -1,5 +1,7 @@
 """Schedules: which price plan an account is on and when; changes are drafted, then finalized."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -13,12 +15,13 @@ from billing_mcp.declarations import (
     Effect,
     NotApplied,
     Toolset,
+    Undecided,
     Verdict,
     Write,
 )
 from billing_mcp.errors import Conflict
 from billing_mcp.params import AccountId, Body, Name, NextToken, PageSize
-from billing_mcp.results import Result, TokenPage
+from billing_mcp.results import Result, TokenPage, values
 from billing_mcp.tools import wording
 from billing_mcp.tools.togai import recognition, schedule_edits, walks
 from billing_mcp.tools.togai.accounts import owned_account, stake_of_account
@@ -192,9 +195,45 @@ def _wire(edit: ScheduleEdit) -> dict[str, Any]:
     )
 
 
+async def _both(togai: Togai, asked: Mapping[str, Any]) -> dict[str, str | None]:
+    """Marks of what is in force and of what is drafted; None where there is nothing."""
+    modes: tuple[ScheduleMode, ...] = ("ACTIVE", "DRAFT")
+    found = {mode: await schedules_of(togai, asked["accountId"], mode) for mode in modes}
+    return {mode: _mark(rows) if rows else None for mode, rows in found.items()}
+
+
+def _mark(schedules: list[AccountSchedule]) -> str:
+    shown = json.dumps([values(one) for one in schedules], sort_keys=True)
+    return hashlib.sha256(shown.encode()).hexdigest()
+
+
+async def _became_of_draft(
+    togai: Togai, asked: Mapping[str, Any]
+) -> Literal["there", "finalized", "discarded", "unknown"]:
+    """Told by what is in force now: as it was drafted, or as it was before. Where a draft changes
+    nothing that schedules show, as a price that was another before, both look the same."""
+    now, before = await _both(togai, asked), togai.baseline or {}
+    if now["DRAFT"] and now == before:
+        return "there"
+    if before and before["ACTIVE"] != before["DRAFT"]:
+        if now["ACTIVE"] == before["DRAFT"]:
+            return "finalized"
+        if now["ACTIVE"] == before["ACTIVE"]:
+            return "discarded"
+    return "unknown"
+
+
+_UNKNOWN = Undecided(
+    "the schedules do not tell whether what was drafted is in force or dropped; "
+    "list-account-schedules and list-schedule-rate-cards show what is in force"
+)
+
+
 async def _finalized(togai: Togai, asked: Mapping[str, Any]) -> Verdict:
-    """A draft that is no longer there was finalized: this is what was asked of it."""
-    if await schedules_of(togai, asked["accountId"], "DRAFT"):
+    became = await _became_of_draft(togai, asked)
+    if became == "unknown":
+        return _UNKNOWN
+    if became != "finalized":
         return NotApplied()
     active = await schedules_of(togai, asked["accountId"], "ACTIVE")
     return Applied(TokenPage[AccountSchedule](data=active))
@@ -246,6 +285,7 @@ async def _would_finalize(togai: Togai, asked: Mapping[str, Any]) -> Effect:
     write=Write(
         find_out="list-account-schedules shows what is ACTIVE, and whether there is a DRAFT",
         reconcile=_finalized,
+        baseline=_both,
         preview=_would_finalize,
         stake=stake_of_account(),
         target="accountId",
@@ -269,9 +309,10 @@ async def finalize_account_schedules(
 
 
 async def _discarded(togai: Togai, asked: Mapping[str, Any]) -> Verdict:
-    if await schedules_of(togai, asked["accountId"], "DRAFT"):
-        return NotApplied()
-    return recognition.DONE
+    became = await _became_of_draft(togai, asked)
+    if became == "unknown":
+        return _UNKNOWN
+    return recognition.DONE if became == "discarded" else NotApplied()
 
 
 async def _would_discard(togai: Togai, asked: Mapping[str, Any]) -> Effect:
@@ -292,6 +333,7 @@ async def _would_discard(togai: Togai, asked: Mapping[str, Any]) -> Effect:
     write=Write(
         find_out="list-account-schedules with mode DRAFT shows whether there still is a draft",
         reconcile=_discarded,
+        baseline=_both,
         preview=_would_discard,
         stake=stake_of_account(),
         target="accountId",

@@ -202,16 +202,30 @@ def _told(details: Any) -> Any:
     return values(Result.model_validate({"of": details}))["of"]
 
 
+async def _alike(togai: Togai, asked: Mapping[str, Any]) -> list[Alert]:
+    """The alerts that are as this call makes one."""
+    wanted = _told({name: asked.get(name) for name in _CREATED})
+    return [alert async for alert in _all(togai) if holds(values(alert), wanted)]
+
+
+async def _alike_before(togai: Togai, asked: Mapping[str, Any]) -> list[str] | None:
+    try:
+        return [alert.id for alert in await _alike(togai, asked)]
+    except walks.MoreThanSearched:
+        return None
+
+
 async def _created(togai: Togai, asked: Mapping[str, Any]) -> Verdict:
-    """Two alerts that are alike watch no more than one, and a plan refuses the second."""
-    wanted = {name: asked.get(name) for name in _CREATED}
-    alike = [alert async for alert in _all(togai) if holds(values(alert), wanted)]
-    if not alike:
+    """A new alert that is alike is the one that was made. If somebody else made it at that very
+    time, it watches the same."""
+    before = frozenset(togai.baseline or ())
+    new = [alert for alert in await _alike(togai, asked) if alert.id not in before]
+    if not new:
         return NotApplied()
-    if len(alike) == 1:
-        return Applied(alike[0])
-    ids = ", ".join(alert.id for alert in alike)
-    return Undecided(f"several alerts are as this call would have made one: {ids}")
+    if len(new) == 1 and togai.baseline is not None:
+        return Applied(new[0])
+    ids = ", ".join(alert.id for alert in new)
+    return Undecided(f"these alerts are as this call would have made one: {ids}")
 
 
 async def _would_create(togai: Togai, asked: Mapping[str, Any]) -> Effect:
@@ -241,6 +255,7 @@ async def _would_create(togai: Togai, asked: Mapping[str, Any]) -> Effect:
     write=Write(
         find_out="list-alerts shows whether the alert is there",
         reconcile=_created,
+        baseline=_alike_before,
         preview=_would_create,
         stake=_stake_of_new,
         target="alertTemplateId",

@@ -17,9 +17,9 @@ from billing_mcp.declarations import (
     Write,
 )
 from billing_mcp.params import AccountId, CustomerId, Instant, NextToken, SmallPageSize
-from billing_mcp.results import Result, TokenPage
+from billing_mcp.results import TokenPage
 from billing_mcp.tools import wording
-from billing_mcp.tools.togai import recognition, walks
+from billing_mcp.tools.togai import jobs, recognition, walks
 from billing_mcp.tools.togai.invoices import Invoice, InvoiceStatus
 from billing_mcp.tools.togai.recognition import Done
 from billing_mcp.upstream import Togai
@@ -28,11 +28,7 @@ toolset = Toolset("togai-invoices")
 
 ELIGIBLE_ROUTE = "GET /invoices/bill_runs"
 PAGE = 50
-
-
-class StartedJob(Result):
-    id: str
-    type: str | None = None
+_JOB = "BILL_RUN"
 
 
 @toolset.tool(READ, ELIGIBLE_ROUTE, title="List invoices eligible for a bill run")
@@ -61,18 +57,27 @@ async def list_bill_run_invoices(
     )
 
 
-async def _started(togai: Togai, _: Mapping[str, Any]) -> Verdict:
-    """Jobs carry no key: only that there is none of this type says anything for sure."""
+async def _jobs_before(togai: Togai, _: Mapping[str, Any]) -> list[str] | None:
+    return await jobs.known(togai, _JOB)
+
+
+async def _started(togai: Togai, asked: Mapping[str, Any]) -> Verdict:
+    """A new bill run is the one that was started. If somebody else started it at that very time,
+    it makes the same invoices final."""
     try:
-        async for job in walks.rows(togai, StartedJob, "GET /jobs", 100):
-            if job.type == "BILL_RUN":
-                return Undecided(
-                    f"there is a bill run, job {job.id}; list-jobs shows its time, which alone "
-                    "tells whether it is of this call"
-                )
+        found = await jobs.new(togai, _JOB)
     except walks.MoreThanSearched:
         return Undecided("list-jobs shows the bill runs there were")
-    return NotApplied()
+    if not asked["requireConfirmation"]:
+        found = [job for job in found if job.status != jobs.WAITING]
+    if not found:
+        return NotApplied()
+    if togai.baseline is not None:
+        return recognition.DONE
+    return Undecided(
+        f"there is a bill run, job {found[0].id}; list-jobs shows its time, which alone tells "
+        "whether it is of this call"
+    )
 
 
 async def _would_start(togai: Togai, asked: Mapping[str, Any]) -> Effect:
@@ -105,6 +110,7 @@ async def _would_start(togai: Togai, asked: Mapping[str, Any]) -> Effect:
     write=Write(
         find_out="list-jobs shows whether the job is there",
         reconcile=_started,
+        baseline=_jobs_before,
         preview=_would_start,
         stake=recognition.anybody,
     ),

@@ -20,14 +20,15 @@ from billing_mcp.declarations import (
 from billing_mcp.params import Name, NextToken, PageSize
 from billing_mcp.results import Result, TokenPage
 from billing_mcp.tools import wording
-from billing_mcp.tools.togai import recognition
+from billing_mcp.tools.togai import recognition, walks
 from billing_mcp.upstream import Togai
 
 toolset = Toolset("togai-jobs")
 
 JobId = Annotated[Name, Field(min_length=1, max_length=100, description="From list-jobs")]
 JOB_ROUTE = "GET /jobs/{job_id}"
-_WAITING = "WAITING_FOR_CONFIRMATION"
+_LIST = "GET /jobs"
+WAITING = "WAITING_FOR_CONFIRMATION"
 
 
 class Job(Result):
@@ -55,7 +56,7 @@ class JobEntry(Result):
     metadata: dict[str, Any] | None = None
 
 
-@toolset.tool(READ, "GET /jobs")
+@toolset.tool(READ, _LIST)
 async def list_jobs(
     togai: Togai, pageSize: PageSize = None, nextToken: NextToken = None
 ) -> TokenPage[Job]:
@@ -84,11 +85,29 @@ async def job_of(togai: Togai, job_id: str) -> Job:
     return await togai.fetch(Job, route=JOB_ROUTE, at={"job_id": job_id})
 
 
+async def known(togai: Togai, kind: str) -> list[str] | None:
+    """The ids of all jobs of a type, to tell a new one by; None when there are too many to keep."""
+    try:
+        return [job.id async for job in walks.rows(togai, Job, _LIST, 100) if job.type == kind]
+    except walks.MoreThanSearched:
+        return None
+
+
+async def new(togai: Togai, kind: str) -> list[Job]:
+    """The jobs of a type that were not there when the baseline was taken, as get-job shows them.
+
+    Raises `MoreThanSearched`.
+    """
+    before = frozenset(togai.baseline or ())
+    listed = [job async for job in walks.rows(togai, Job, _LIST, 100) if job.type == kind]
+    return [await job_of(togai, job.id) for job in listed if job.id not in before]
+
+
 def _ended(answer: Literal["confirm", "reject"]) -> Reconcile:
     async def found(togai: Togai, asked: Mapping[str, Any]) -> Verdict:
         job = await job_of(togai, asked["jobId"])
         rejected = job.status == "CANCELLED"
-        if job.status == _WAITING or rejected != (answer == "reject"):
+        if job.status == WAITING or rejected != (answer == "reject"):
             return NotApplied()
         return Applied(job)
 
@@ -99,7 +118,7 @@ async def _waiting(togai: Togai, job_id: str) -> tuple[Job, str]:
     """The job and how a plan names it. Raises `Conflict` for one that waits for no answer."""
     job = await job_of(togai, job_id)
     called = f"job {wording.identified(job.id)} ({job.type})"
-    if job.status != _WAITING:
+    if job.status != WAITING:
         raise errors.Conflict(
             f"The {called} is {job.status} and waits for no confirmation.",
             field="jobId",

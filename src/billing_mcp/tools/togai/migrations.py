@@ -19,8 +19,7 @@ from billing_mcp.params import Name, NextToken, PageSize
 from billing_mcp.results import Result, TokenPage
 from billing_mcp.sameness import holds
 from billing_mcp.tools import wording
-from billing_mcp.tools.togai import recognition, walks
-from billing_mcp.tools.togai.jobs import Job, job_of
+from billing_mcp.tools.togai import jobs, recognition, walks
 from billing_mcp.tools.togai.price_plan_changes import open_plan
 from billing_mcp.tools.togai.price_plan_drafts import told_moment
 from billing_mcp.upstream import Togai
@@ -38,8 +37,7 @@ SameOffsets = Annotated[
     bool | None, Field(description="Keep the accounts' running pricing cycle; same interval only")
 ]
 _ROUTE = "GET /migrations/{migration_id}"
-# The latest jobs are looked through for one that was started by a call.
-_MOST_JOBS = 20
+_JOB = "PRICE_PLAN"
 
 
 class Migration(Result):
@@ -82,33 +80,33 @@ async def get_migration_status(
     return await togai.fetch(Migration, at={"migration_id": migrationId})
 
 
+async def _jobs_before(togai: Togai, _: Mapping[str, Any]) -> list[str] | None:
+    return await jobs.known(togai, _JOB)
+
+
 async def _started(togai: Togai, asked: Mapping[str, Any]) -> Verdict:
-    """A job over the same versions in the same mode is the one that was started."""
+    """A new job over the same versions in the same mode is the one that was started. If somebody
+    else started it at that very time, it moves the same accounts to the same version."""
     names = ("sourceId", "sourceVersion", "targetId", "targetVersion", "migrationMode")
     wanted = {name: asked.get(name) for name in names}
     fitting, silent = [], []
-    async for job in _latest_jobs(togai):
-        metadata = job.metadata or {}
-        if "sourceId" not in metadata:
+    try:
+        found = await jobs.new(togai, _JOB)
+    except walks.MoreThanSearched:
+        return Undecided("list-jobs shows the latest migrations, and get-job what they move")
+    for job in found:
+        if job.status == jobs.WAITING and not asked.get("requireConfirmation"):
+            continue
+        if "sourceId" not in (job.metadata or {}):
             silent.append(job.id)
-        elif holds(metadata, wanted):
+        elif holds(job.metadata, wanted):
             fitting.append(job.id)
-    if len(fitting) == 1:
+    if fitting and togai.baseline is not None:
         return recognition.DONE
     if not fitting and not silent:
         return NotApplied()
-    jobs = ", ".join((fitting or silent)[: wording.MOST_LISTED])
-    return Undecided(f"it may be one of these jobs: {jobs}; get-job and list-job-entries show them")
-
-
-async def _latest_jobs(togai: Togai) -> Any:
-    seen = 0
-    async for row in walks.rows(togai, Job, "GET /jobs", _MOST_JOBS):
-        if row.type == "PRICE_PLAN":
-            yield await job_of(togai, row.id)
-        seen += 1
-        if seen == _MOST_JOBS:
-            return
+    ids = ", ".join((fitting or silent)[: wording.MOST_LISTED])
+    return Undecided(f"it may be one of these jobs: {ids}; get-job and list-job-entries show them")
 
 
 async def _would_migrate(togai: Togai, asked: Mapping[str, Any]) -> Effect:
@@ -140,6 +138,7 @@ async def _would_migrate(togai: Togai, asked: Mapping[str, Any]) -> Effect:
 _WRITE = Write(
     find_out="list-jobs and get-job show whether there is such a job",
     reconcile=_started,
+    baseline=_jobs_before,
     preview=_would_migrate,
     stake=recognition.anybody,
     target="sourceId",

@@ -10,6 +10,7 @@ from billing_mcp.declarations import (
     Effect,
     NotApplied,
     Toolset,
+    Undecided,
     Verdict,
     Write,
 )
@@ -85,13 +86,36 @@ async def _require_no_errors(togai: Togai, plan: PricePlanV2) -> None:
         )
 
 
-async def _finalized(togai: Togai, asked: Mapping[str, Any]) -> Verdict:
-    """A draft that is no longer there was finalized: this is what was asked of it."""
+async def _drafted_version(togai: Togai, asked: Mapping[str, Any]) -> int | None:
+    """The version that the draft is; None when there is none."""
     try:
         plan = await latest(togai, asked["pricePlanId"])
     except errors.NotFound:
-        return NotApplied()
-    return NotApplied() if plan.status == "DRAFT" else recognition.DONE
+        return None
+    return plan.version if plan.status == "DRAFT" else None
+
+
+async def _became_of_draft(
+    togai: Togai, asked: Mapping[str, Any]
+) -> Literal["there", "finalized", "discarded", "unknown"]:
+    """A draft that was discarded leaves its number to the next one; one in force keeps it."""
+    try:
+        plan = await latest(togai, asked["pricePlanId"])
+    except errors.NotFound:
+        # A plan that never was in force goes with its draft.
+        return "discarded"
+    if togai.baseline is None or plan.version is None:
+        return "there" if plan.status == "DRAFT" else "unknown"
+    if plan.version == togai.baseline and plan.status == "DRAFT":
+        return "there"
+    return "finalized" if plan.version >= togai.baseline else "discarded"
+
+
+async def _finalized(togai: Togai, asked: Mapping[str, Any]) -> Verdict:
+    became = await _became_of_draft(togai, asked)
+    if became == "unknown":
+        return Undecided("list-price-plan-versions shows which versions were in force")
+    return recognition.DONE if became == "finalized" else NotApplied()
 
 
 async def _would_finalize(togai: Togai, asked: Mapping[str, Any]) -> Effect:
@@ -113,6 +137,7 @@ async def _would_finalize(togai: Togai, asked: Mapping[str, Any]) -> Effect:
     write=Write(
         find_out="get-price-plan-v2 shows whether the latest version is ACTIVE",
         reconcile=_finalized,
+        baseline=_drafted_version,
         preview=_would_finalize,
         stake=recognition.anybody,
         target="pricePlanId",
@@ -134,11 +159,10 @@ async def finalize_price_plan(
 
 
 async def _discarded(togai: Togai, asked: Mapping[str, Any]) -> Verdict:
-    try:
-        plan = await latest(togai, asked["pricePlanId"])
-    except errors.NotFound:
-        return recognition.DONE
-    return NotApplied() if plan.status == "DRAFT" else recognition.DONE
+    became = await _became_of_draft(togai, asked)
+    if became == "unknown":
+        return Undecided("list-price-plan-versions shows which versions were in force")
+    return recognition.DONE if became == "discarded" else NotApplied()
 
 
 async def _would_discard(togai: Togai, asked: Mapping[str, Any]) -> Effect:
@@ -163,6 +187,7 @@ async def _would_discard(togai: Togai, asked: Mapping[str, Any]) -> Effect:
     write=Write(
         find_out="get-price-plan-v2 shows whether there still is a draft",
         reconcile=_discarded,
+        baseline=_drafted_version,
         preview=_would_discard,
         stake=recognition.nobody,
         target="pricePlanId",
