@@ -60,9 +60,7 @@ _METRICS = {
     ),
     "REVENUE": _Metric(metric_facts.revenue, _BILLED, _BILLED, is_money=True),
     "USAGE_FOR_CYCLE": _Metric(metric_facts.usage_for_cycle, _BILLED, _BILLED),
-    "REVENUE_FOR_CYCLE": _Metric(
-        metric_facts.revenue_for_cycle, _BILLED, _BILLED, is_money=True
-    ),
+    "REVENUE_FOR_CYCLE": _Metric(metric_facts.revenue_for_cycle, _BILLED, _BILLED, is_money=True),
 }
 
 _STATUS_GROUPS = ("PROCESSED", "UNPROCESSED", "IN_PROGRESS")
