@@ -190,7 +190,8 @@ def move(request: Call, before: Row, schedule_ids: list[str]) -> None:
     lookups = Lookups(request)
     for row in rows:
         pipeline = unpacked(row, "pipeline")
-        entries = pipeline["pricePlans"]
+        # An event about a named licence is counted for no plan.
+        entries = pipeline.get("pricePlans", [])
         old = next((one for one in entries if one["scheduleId"] == before["id"]), None)
         moment = clock.read(row["happened_at"])
         was = None if old is None else in_cycle_at(request.db, before, moment)
