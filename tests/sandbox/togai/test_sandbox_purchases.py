@@ -357,3 +357,33 @@ def test_volume_prices_count_all_that_is_bought(ask: Asker) -> None:
 
     assert buy(ask, pricePlanId=plan_id)["price"] == 60
     assert buy(ask, pricePlanId=plan_id, quantity=2)["price"] == 60
+
+
+def test_a_prepaid_purchase_whose_invoice_is_void_fails(ask: Asker) -> None:
+    plan_id, calls = bundle(ask)
+    made = buy(ask, pricePlanId=plan_id, type="PREPAID")
+
+    ask.done("PATCH", f"/invoices/{made['invoiceId']}", {"status": "VOID"})
+
+    assert ask.done("GET", f"/purchases/{made['id']}")["status"] == "FAILURE"
+    assert credits_of(ask, calls) == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "becomes", "given"), [("PAID", "SUCCESS", 40), ("VOID", "FAILURE", 0)]
+)
+def test_a_prepaid_purchase_of_a_group_waits_for_the_composite_invoice(
+    ask: Asker, status: str, becomes: str, given: int
+) -> None:
+    plan_id, calls = bundle(ask)
+    group = {"name": "Together", "email": "ap@acme.example", "accountIds": ["main"], "address": {}}
+    ask.done("POST", "/invoice_groups", group | {"dailyInvoiceConsolidation": True})
+    made = buy(ask, pricePlanId=plan_id, type="PREPAID")
+    until(ask, "2026-11-21T00:00:00Z")
+    rows = ask.done("GET", "/invoices")["data"]
+    (composite,) = [row["id"] for row in rows if row["invoiceType"] == "COMPOSITE"]
+
+    ask.done("PATCH", f"/invoices/{composite}", {"status": status})
+
+    assert ask.done("GET", f"/purchases/{made['id']}")["status"] == becomes
+    assert credits_of(ask, calls) == given

@@ -305,6 +305,7 @@ def pay(request: Call, invoice: Row) -> None:
             {"paid_minor": part["total_minor"], "updated_at": request.stamp},
             id=part["id"],
         )
+        purchase_grants.release(request, part["id"])
         if part["schedule_id"] is not None:
             _release(request, part)
 

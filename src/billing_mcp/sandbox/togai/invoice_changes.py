@@ -15,6 +15,7 @@ from billing_mcp.sandbox.togai import (
     custom_invoices,
     drafts,
     invoices,
+    purchase_grants,
     usage_sums,
     wallet_ledger,
 )
@@ -88,14 +89,19 @@ def _answer(request: Call, row: Row) -> Reply:
 
 
 def _undo_payment(request: Call, invoice: Row) -> None:
-    """What was paid of a void invoice is given back; those merged into it are void with it."""
+    """What was paid of a void invoice is given back; those merged into it are void with it.
+
+    What waited for one of them to be paid is not bought (ours).
+    """
     _give_back_credits(request, invoice)
     _give_back_receipts(request, invoice)
+    purchase_grants.fail(request, invoice["id"])
     for part in billing.merged_into(request, invoice["id"]):
         changes = {"status": "VOID", "updated_at": request.stamp}
         store.update(request.db, "invoices", changes, id=part["id"])
         _give_back_credits(request, part)
         _give_back_receipts(request, part)
+        purchase_grants.fail(request, part["id"])
 
 
 def _give_back_receipts(request: Call, invoice: Row) -> None:

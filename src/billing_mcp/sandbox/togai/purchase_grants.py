@@ -67,11 +67,23 @@ def give(request: Call, purchase: Row) -> None:
 
 def release(request: Call, invoice_id: str) -> None:
     """An invoice is paid in full: give what waited for it."""
-    row = request.db.execute(
-        "select * from purchases where invoice_id = ? and status = 'PENDING'", (invoice_id,)
-    ).fetchone()
+    row = _waiting_for(request, invoice_id)
     if row is not None:
         give(request, row)
+
+
+def fail(request: Call, invoice_id: str) -> None:
+    """An invoice is void: what waited for it to be paid never comes."""
+    row = _waiting_for(request, invoice_id)
+    if row is not None:
+        change(request, row["id"], status="FAILURE")
+
+
+def _waiting_for(request: Call, invoice_id: str) -> Row | None:
+    row: Row | None = request.db.execute(
+        "select * from purchases where invoice_id = ? and status = 'PENDING'", (invoice_id,)
+    ).fetchone()
+    return row
 
 
 def _top_up(request: Call, purchase: Row) -> None:
