@@ -52,14 +52,19 @@ class Forks:
 
     @asynccontextmanager
     async def child(
-        self, env: Mapping[str, str], born: Callable[[int], None] | None = None
+        self,
+        env: Mapping[str, str],
+        *,
+        ahead_s: int = 0,
+        born: Callable[[int], None] | None = None,
     ) -> AsyncIterator[tuple[ByteStream, ByteStream]]:
         """A new server, and the way to speak with it; at the end it is killed as it stands.
 
-        `born` is told its process id, for whoever kills it before.
+        Its clock is that much ahead. `born` is told its process id, for whoever kills it before.
         """
         async with self._one_at_a_time:
-            await self._asking.send(json.dumps(dict(env)).encode() + b"\n")
+            wanted = {**env, AHEAD_S: str(ahead_s)}
+            await self._asking.send(json.dumps(wanted).encode() + b"\n")
             pid = int(await self._answers.receive_until(b"\n", LONGEST_LINE_BYTES))
             stream = await self._listener.accept()
         if born is not None:
@@ -112,7 +117,7 @@ def _become(path: str, env: Mapping[str, str]) -> None:
         os.dup2(connection.fileno(), 0)
         os.dup2(connection.fileno(), 1)
     os.environ.update(env)
-    _set_clock(timedelta(seconds=int(os.environ.get(AHEAD_S, "0"))))
+    _set_clock(timedelta(seconds=int(env[AHEAD_S])))
     sys.argv = ["billing-mcp"]
     try:
         run()

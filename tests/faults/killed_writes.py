@@ -2,6 +2,7 @@
 on the same ledger and for the same operation."""
 
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,9 +13,11 @@ import anyio
 from billing_mcp.guard.operations import Filters, Partition, State
 from billing_mcp.guard.sqlite_ledger import SqliteLedger
 from faults.company_states import Picture, picture
-from faults.forking import AHEAD_S, Forks
-from faults.killing import Write, served
+from faults.forking import Forks
+from faults.killing import Server, Start, Write, served
 from faults.watched_vendor import Moment, Vendor, Watched
+from faults.wishes import Wish
+from unguarded import ANYTHING
 from world import OPERATION
 
 # A lease is twice as long; the successor comes when it has ended.
@@ -47,19 +50,19 @@ class Stage:
 
     vendor: Vendor
     processes: Forks
-    policy: Path
     folder: Path
 
     async def story(self, tool: str, arguments: Mapping[str, Any], kill_at: Moment | None) -> Story:
         """Kill the first process at this moment; None is when its client has its answer."""
         ledger = self.folder / f"{tool} {kill_at}.ledger"
-        write = Write(tool, arguments, OPERATION)
+        write = Write(Wish(tool, arguments), OPERATION)
         with self.vendor.copy(kill_at) as (address, watched):
             await self._first(address, ledger, watched, write)
             assert watched.killed == (kill_at is not None), f"{tool} made no such request"
             writing, left = watched.writing, picture(watched.sandbox.backend.db)
             first = write.answers.pop() if write.answers else None
-            async with self._life(address, ledger, {AHEAD_S: str(LATER_S)}) as server:
+            later = partial(self.processes.child, ahead_s=LATER_S)
+            async with self._life(address, ledger, later) as server:
                 for _ in range(TRIES):
                     await server.call([write])
                     if write.is_decided:
@@ -78,24 +81,16 @@ class Stage:
 
     async def _first(self, address: str, ledger: Path, watched: Watched, write: Write) -> None:
         start = partial(self.processes.child, born=watched.born)
-        async with served(
-            address, str(ledger), self.policy, call_s=CALL_S, start=start, **SETTINGS
-        ) as server:
+        async with self._life(address, ledger, start) as server:
             try:
                 await server.call([write])
             except (anyio.EndOfStream, anyio.IncompleteRead, anyio.BrokenResourceError):
                 assert watched.killed
 
-    def _life(self, address: str, ledger: Path, more: Mapping[str, str]) -> Any:
-        return served(
-            address,
-            str(ledger),
-            self.policy,
-            call_s=CALL_S,
-            start=self.processes.child,
-            **SETTINGS,
-            **more,
-        )
+    def _life(
+        self, address: str, ledger: Path, start: Start
+    ) -> AbstractAsyncContextManager[Server]:
+        return served(address, str(ledger), ANYTHING, call_s=CALL_S, start=start, **SETTINGS)
 
 
 async def _kept(path: Path) -> tuple[list[State], list[str]]:
