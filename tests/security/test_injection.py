@@ -198,12 +198,12 @@ async def test_an_operation_id_is_a_uuid_or_nothing_is_sent(value: str, shares: 
     async with live(recorder) as estate:
         headers = estate.headers("acme")
         calls = good_calls(open_world(BillingServer(Settings())))
-        keyed = [
+        writing = [
             tool
             for tool in tools.MODULES
             if "operationId" in SCHEMAS[tool]["inputSchema"]["properties"]
         ]
-        for tool in shares.of(keyed, NO_UUIDS.index(value), len(NO_UUIDS)):
+        for tool in shares.of(writing, NO_UUIDS.index(value), len(NO_UUIDS)):
             call = {"name": tool, "arguments": {**calls[tool], "operationId": value}}
             answer = await asked(estate.http, "tools/call", headers, **call)
             assert refusal_of(answer) == "invalid-request", tool
