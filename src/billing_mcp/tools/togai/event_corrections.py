@@ -238,30 +238,59 @@ def _reverted(event: UsageEvent, status: str) -> CorrectedEvent:
     return CorrectedEvent.model_construct(**fields)
 
 
+async def _counted_before(togai: Togai, asked: Mapping[str, Any]) -> list[str] | None:
+    """The arrivals to be corrected, where the call names one event."""
+    if asked.get("referenceId") is not None:
+        return [asked["referenceId"]]
+    if asked.get("eventId") is None:
+        return None
+    try:
+        return [event.referenceId async for event in _events(togai, asked) if event.counts]
+    except walks.MoreThanSearched:
+        return None
+
+
 async def _corrected(togai: Togai, asked: Mapping[str, Any]) -> Verdict:
-    """Only what was to happen to one event can be seen in it."""
-    action = asked.get("action", "UNDO")
-    look_at = "list-events of the account shows which events are REVERTED"
-    if asked.get("eventId") is None and asked.get("referenceId") is None:
-        return Undecided(look_at)
+    """Only what was to happen to one event can be seen, in it and in what came in its place."""
+    before = togai.baseline
     if asked.get("requireConfirmation"):
         return Undecided("list-jobs shows whether a job waits to be confirmed")
     try:
-        found = [event async for event in _events(togai, asked)]
+        if before is None:
+            return _LOOK
+        found = [event async for event in _events(togai, asked) if event.referenceId in before]
+        back = [event for event in found if event.ingestionStatus.status == "REVERTED"]
+        if not back or any(event.counts for event in found):
+            return NotApplied()
+        if asked.get("action", "UNDO") == "UNDO":
+            return _done([_reverted(event, "REVERTED") for event in back])
+        return await _ingested_again(togai, asked, back)
     except walks.MoreThanSearched:
-        return Undecided(look_at)
-    counted = [event for event in found if event.counts]
-    back = [event for event in found if event.ingestionStatus.status == "REVERTED"]
-    if not back:
-        return NotApplied()
-    if action == "UNDO":
-        return NotApplied() if counted else _done([_reverted(event, "REVERTED") for event in back])
-    if action == "REDO_EVENT" and asked.get("referenceId") is None:
-        fits = [event for event in counted if holds(event.eventPayload, asked["event"])]
-        return _done([_reverted(fits[-1], "REVERTED_AND_REINGESTED")]) if fits else NotApplied()
-    if asked.get("referenceId") is not None:
-        return _done([_reverted(event, "REVERTED_AND_REINGESTED") for event in back])
-    return Undecided(look_at)
+        return _LOOK
+
+
+async def _ingested_again(
+    togai: Togai, asked: Mapping[str, Any], back: list[UsageEvent]
+) -> Verdict:
+    """What was taken back alone was taken back by somebody else."""
+    wanted = asked.get("event")
+    event_id = back[0].eventPayload.get("id")
+    if wanted is not None:
+        event_id = wanted.get("id") or asked.get("eventId") or togai.operation_id
+    if event_id is None:
+        return _LOOK
+    place = {"accountId": asked["accountId"], "eventId": event_id}
+    fits = [
+        event
+        async for event in _events(togai, place)
+        if event.counts
+        and event.referenceId not in togai.baseline
+        and holds(event.eventPayload, wanted or back[0].eventPayload)
+    ]
+    return _done([_reverted(fits[-1], "REVERTED_AND_REINGESTED")]) if fits else NotApplied()
+
+
+_LOOK = Undecided("list-events of the account shows which events are REVERTED")
 
 
 def _done(events: list[CorrectedEvent]) -> Applied:
@@ -275,6 +304,7 @@ def _done(events: list[CorrectedEvent]) -> Applied:
     write=Write(
         find_out="get-event shows whether it is REVERTED",
         reconcile=_corrected,
+        baseline=_counted_before,
         preview=_would(None, MOST_AT_ONCE),
         stake=_stake,
         target="accountId",
@@ -323,6 +353,7 @@ async def correct_events(
     write=Write(
         find_out="get-event shows whether it is REVERTED",
         reconcile=_corrected,
+        baseline=_counted_before,
         preview=_would("UNDO", MOST_UNDONE_AT_ONCE),
         stake=_stake,
         target="accountId",
