@@ -21,10 +21,12 @@ class NotApplied:
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
-    """The vendor offers no way to tell. `look_at` says where a person may look and for what."""
+    """The vendor offers no way to tell. `look_at` says where a person may look and for what;
+    `next_step` what to do, where that is not to ask again later."""
 
     look_at: str
     retry_after_s: int | None = None
+    next_step: str | None = None
 
 
 Verdict = Applied | NotApplied | Undecided

@@ -123,7 +123,8 @@ def still_unknown(operation: Operation, verdict: Undecided) -> errors.OutcomeUnk
     return errors.OutcomeUnknown(
         f"Whether this write was applied is not known: {verdict.look_at}.",
         retry_after_seconds=verdict.retry_after_s,
-        next_step=f"Do not repeat it under another operationId. Call {operation.tool} again with "
+        next_step=verdict.next_step
+        or f"Do not repeat it under another operationId. Call {operation.tool} again with "
         f"operationId {operation.id} and the same arguments{wait}: it is looked up first, and "
         "never applied twice.",
     )

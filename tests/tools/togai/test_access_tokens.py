@@ -61,6 +61,7 @@ async def test_a_token_whose_answer_was_lost_is_not_asked_for_again() -> None:
         wrong = failure(await at.call("create-portal-token", call))
         assert at.effects == once
     assert "it ends by itself, unused" in wrong["message"]
+    assert wrong["next"] == "Call without operationId for another token."
 
 
 async def test_a_plan_says_what_the_token_opens() -> None:

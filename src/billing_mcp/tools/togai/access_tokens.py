@@ -30,7 +30,10 @@ async def create_access_token(togai: Togai) -> Token:
 
 
 async def _issued(_: Togai, __: Mapping[str, Any]) -> Verdict:
-    return Undecided("a token that was lost cannot be looked up; it ends by itself, unused")
+    return Undecided(
+        "a token that was lost cannot be looked up; it ends by itself, unused",
+        next_step="Call without operationId for another token.",
+    )
 
 
 def _require_one_way(account_ids: list[str] | None, *, everything: bool | None) -> None:
