@@ -134,9 +134,7 @@ def usage_cycles(cycle: Cycle, interval: str) -> list[tuple[datetime, datetime, 
 
 def _granted(card: Licence, changes: Sequence[LicenceChange]) -> list[LicenceChange]:
     """The changes that were granted, oldest first."""
-    granted = [
-        change for change in changes if change.granted or grants(card, change.quantity)
-    ]
+    granted = [change for change in changes if change.granted or grants(card, change.quantity)]
     return sorted(granted, key=lambda change: change.effective)
 
 

@@ -7,10 +7,23 @@ import pytest
 
 from sandbox.asking import Asker
 from sandbox.togai.billed import fee, invoices, until
-from sandbox.togai.world import account, feature, granting, plan, schema
+from sandbox.togai.world import account, associate, feature, granting, plan, schema
 
 PURCHASES = "/accounts/main/purchases"
 PROPOSALS = "/accounts/main/purchase_proposals"
+FLAT_80 = {"startAfter": 0, "priceType": "FLAT", "rate": 80}
+PREPAID_CREDIT: dict[str, Any] = {
+    "id": "prepaid",
+    "type": "ONE_TIME",
+    "invoiceTiming": "IN_ARREARS",
+    "grantDetails": {"priority": 2, "expiryType": "CUSTOM", "expiryDuration": "P3M"},
+    "rateDetails": {
+        "pricingModel": "TIERED",
+        "currencySlabRateDetails": [
+            {"currency": "USD", "creditAmount": 100, "slabDetails": [FLAT_80]},
+        ],
+    },
+}
 TOPUP = {"type": "WALLET_TOPUP", "walletTopupDetails": {"topupAmount": 100, "purchaseAmount": 90}}
 
 
@@ -104,21 +117,7 @@ def test_cards_may_be_agreed_otherwise_for_one_purchase(ask: Asker) -> None:
 
 def test_a_purchase_grants_credits_too(ask: Asker) -> None:
     account(ask)
-    slab = {"startAfter": 0, "priceType": "FLAT", "rate": 80}
-    card = {
-        "id": "prepaid",
-        "type": "ONE_TIME",
-        "invoiceTiming": "IN_ARREARS",
-        "grantDetails": {"priority": 2, "expiryType": "CUSTOM", "expiryDuration": "P3M"},
-        "rateDetails": {
-            "pricingModel": "TIERED",
-            "currencySlabRateDetails": [
-                {"currency": "USD", "creditAmount": 100, "slabDetails": [slab]}
-            ],
-        },
-    }
-    plan_id = plan(ask, kind="PURCHASE", creditGrantRateCards=[card])
-
+    plan_id = plan(ask, kind="PURCHASE", creditGrantRateCards=[PREPAID_CREDIT])
     made = buy(ask, pricePlanId=plan_id, quantity=2)
 
     (credit,) = ask.done("GET", "/credits", account_id="main")["data"]
@@ -357,6 +356,18 @@ def test_volume_prices_count_all_that_is_bought(ask: Asker) -> None:
 
     assert buy(ask, pricePlanId=plan_id)["price"] == 60
     assert buy(ask, pricePlanId=plan_id, quantity=2)["price"] == 60
+
+
+def test_a_purchased_credit_pays_for_the_invoice_that_runs(ask: Asker) -> None:
+    account(ask)
+    plan_id = plan(ask, kind="PURCHASE", creditGrantRateCards=[PREPAID_CREDIT])
+    associate(ask, plan(ask, "Running", fixedFeeRateCards=[fee("310")]))
+    assert [one["totalAmount"] for one in invoices(ask)] == [310]
+
+    buy(ask, pricePlanId=plan_id)
+
+    # The 100 of the credit pay of what runs; the purchase itself is owed as it is.
+    assert {one["status"]: one["totalAmount"] for one in invoices(ask)} == {"DRAFT": 210, "DUE": 80}
 
 
 def test_a_prepaid_purchase_whose_invoice_is_void_fails(ask: Asker) -> None:
