@@ -130,8 +130,15 @@ async def group(company: Company, picks: Picks) -> None:
 async def _some_invoice(company: Company, picks: Picks) -> dict[str, Any] | None:
     """Rather one that can still change."""
     rows = await company.rows("list-invoices")
-    rows.sort(key=lambda row: (row["status"] in ("MERGED", "PAID", "VOID"), row["id"]))
+    rows.sort(key=lambda row: (_is_settled(row), row["id"]))
     found: dict[str, Any] | None = picks.of(rows[:8]) if rows else None
     return found
 
 
+
+
+def _is_settled(row: dict[str, Any]) -> int:
+    """0: it waits for somebody; 1: it goes on by itself; 2: nothing much happens to it."""
+    if row["status"] == "DRAFT":
+        return int(row["invoiceType"] != "CUSTOM")
+    return 2 if row["status"] in ("MERGED", "PAID", "VOID") else 0

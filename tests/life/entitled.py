@@ -66,9 +66,7 @@ async def name_admin(company: Company, picks: Picks) -> None:
 
 async def change_entry(company: Company, picks: Picks) -> None:
     """What was granted of the feature is changed, or void."""
-    account_id = picks.of(CHANGING[:2])
-    if account_id not in company.model.accounts:
-        return
+    account_id = picks.of(CHANGING)
     feature: dict[str, Any] = {"accountId": account_id, "featureId": company.answers}
     rows = await company.rows("list-feature-credits-entries-feature", **feature)
     if not rows:
@@ -95,7 +93,7 @@ async def change_entry(company: Company, picks: Picks) -> None:
 async def buy(company: Company, picks: Picks) -> None:
     """A purchase, or a proposal of one."""
     what = picks.of(("ENTITLEMENT_GRANT", "WALLET_TOPUP", "PREPAID", "ASSOCIATION"))
-    account_id = picks.of(CHANGING[:2])
+    account_id = picks.of(CHANGING)
     expires = company.now + timedelta(days=picks.of((5, 40)))
     wish: dict[str, Any] = {"accountId": account_id, "type": what}
     wish["expiryDate"] = picks.of((None, f"{expires:%Y-%m-%dT%H:%M:%SZ}"))
@@ -115,9 +113,7 @@ async def buy(company: Company, picks: Picks) -> None:
 
 
 async def answer_proposal(company: Company, picks: Picks) -> None:
-    account_id = picks.of(CHANGING[:2])
-    if account_id not in company.model.accounts:
-        return
+    account_id = picks.of(CHANGING)
     rows = await company.rows("list-account-proposals", accountId=account_id)
     if not rows:
         return

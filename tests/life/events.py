@@ -1,5 +1,7 @@
 """Steps of a life: events that come, come again, come late, and are taken back."""
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -59,7 +61,10 @@ async def arrived(company: Company, event: dict[str, Any], *, taken: bool) -> li
     """Keep an arrival as it is shown; what was there before has not changed by it."""
     known = company.model.events.setdefault(event["id"], [])
     shown = await looked_up(company, event["id"])
-    assert shown[:-1] == known, event
+    # What it is counted for goes with the schedules, though.
+    assert [(one.reference, one.counted) for one in shown[:-1]] == [
+        (one.reference, one.counted) for one in known
+    ], event
     new = shown[-1]
     known.append(new)
     assert (new.account_id, new.moment) == (event["accountId"], moment_of(event["timestamp"]))
@@ -104,7 +109,8 @@ async def correct(company: Company, picks: Picks) -> None:
     arguments: dict[str, Any] = {"action": action, "accountId": account_id, "eventId": event_id}
     if action == "REDO_EVENT":
         arguments["event"] = drawn(company, picks) | {"id": event_id, "accountId": account_id}
-    await corrected(company, event_id, await company.ask("correct-events", **arguments))
+    answer = await company.ask("correct-events", **arguments)
+    await corrected(company, event_id, _of(known, account_id), answer)
 
 
 async def undo(company: Company, picks: Picks) -> None:
@@ -113,36 +119,32 @@ async def undo(company: Company, picks: Picks) -> None:
     known = company.model.events.get(event_id, [])
     account_id = next((one.account_id for one in known if one.counted), "main")
     answer = await company.ask("undo-events", accountId=account_id, eventId=event_id)
-    await corrected(company, event_id, answer)
+    await corrected(company, event_id, _of(known, account_id), answer)
 
 
-async def corrected(company: Company, event_id: str, answer: dict[str, Any] | None) -> None:
-    """What a correction says it did is what is shown afterwards, and nothing else."""
-    known = company.model.events.get(event_id, [])
-    counted = [arrival for arrival in known if arrival.counted]
+def _of(known: Sequence[Arrival], account_id: str) -> list[Arrival]:
+    return [one for one in known if one.counted and one.account_id == account_id]
+
+
+async def corrected(
+    company: Company, event_id: str, meant: Sequence[Arrival], answer: dict[str, Any] | None
+) -> None:
+    """What a correction of counted events says it did is what is shown afterwards, and no more."""
     if answer is None:
-        assert not counted, company.refused
+        assert not meant, company.refused
         return
-    expected, new = [one.status for one in known], 0
-    assert len(answer["data"]) == len(counted)
-    for outcome in answer["data"]:
-        if outcome["status"] == "FAILED":
-            continue
-        again = outcome["status"] == "REVERTED_AND_REINGESTED"
-        if not again:
-            assert outcome["status"] == "REVERTED", outcome
-            (number,) = _with(known, outcome["referenceId"])
-        else:
-            # The outcome shows the new arrival; with one counted event there is one it replaced.
-            (number,) = [index for index, one in enumerate(known) if one.counted]
-        expected[number] = "REVERTED"
-        new += again
+    known = company.model.events[event_id]
+    said = Counter(outcome["status"] for outcome in answer["data"])
+    assert said.total() == len(meant), answer
+    assert said.keys() <= {"FAILED", "REVERTED", "REVERTED_AND_REINGESTED"}, answer
+    failed = {one["referenceId"] for one in answer["data"] if one["status"] == "FAILED"}
+    # The outcome for one that came again shows its new arrival.
+    gone = {one.reference for one in meant} - failed
     shown = await looked_up(company, event_id)
-    assert [one.status for one in shown[: len(known)]] == expected
-    assert len(shown) == len(known) + new
-    assert all(one.counted for one in shown[len(known) :])
+    before, new = shown[: len(known)], shown[len(known) :]
+    for was, now in zip(known, before, strict=True):
+        assert now.counted is (was.counted and was.reference not in gone), (was, now)
+        assert (now.status == "REVERTED") >= (was.reference in gone), (was, now)
+    assert len(new) == said["REVERTED_AND_REINGESTED"], answer
+    assert all(one.counted for one in new), new
     company.model.events[event_id] = shown
-
-
-def _with(known: list[Arrival], reference: str) -> list[int]:
-    return [index for index, one in enumerate(known) if one.reference == reference]

@@ -21,6 +21,6 @@ async def ingest_and_undo(company: Company, picks: Picks) -> None:
         )
         assert answer, company.refused
         assert [row["status"] for row in answer["data"]] == ["REVERTED"], answer
-        await corrected(company, event["id"], answer)
+        await corrected(company, event["id"], [arrival], answer)
     after = figures(await read_books(company))
     assert after == before, (event, list(differences(before, after)))

@@ -1,4 +1,4 @@
-"""Lives to live: drawn by hypothesis, begun with two accounts, lived step by step."""
+"""Lives to live: drawn by hypothesis, begun with three accounts, lived step by step."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,11 +28,11 @@ def steps(names: Sequence[str] = NAMES) -> strategies.SearchStrategy[Step]:
 
 
 async def begin(company: Company) -> None:
-    """Account main, whose plans come and go, and account steady, which keeps its own."""
+    """Accounts main and third, whose plans come and go, and steady, which keeps its own."""
     customer = {"id": "acme", "name": "Acme Rockets", "primaryEmail": "billing@acme.example"}
     assert await company.ask("create-customer", **customer)
     company.model.customers.add("acme")
-    for account_id in ("main", "steady"):
+    for account_id in ("main", "third", "steady"):
         await company.open_account(account_id)
         assert await company.ask(
             "set-account-price-plan-v1",

@@ -8,7 +8,7 @@ from life.company import Company, Picks
 
 BILLED = ("Basic", "Weekly", "Extra")
 # Account steady keeps its plan.
-CHANGING = ("main", "third", "fourth")
+CHANGING = ("main", "third")
 MODES = ("NEXT_CYCLE", "IMMEDIATE", "START_OF_CURRENT_CYCLE", "NONE")
 
 

@@ -10,7 +10,7 @@ Step = Callable[[Company, Picks], Awaitable[None]]
 
 
 async def open_account(company: Company, picks: Picks) -> None:
-    await company.open_account(picks.of(("third", "fourth", "main")))
+    await company.open_account(picks.of(("fourth", "main")))
 
 
 async def pass_days(company: Company, picks: Picks) -> None:
