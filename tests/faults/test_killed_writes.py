@@ -12,7 +12,7 @@ from billing_mcp.guard.operations import State
 from faults.company_states import Company, differences, the_company
 from faults.forking import forks
 from faults.killed_writes import Stage, Story
-from faults.undecidable import is_lost_for_good
+from faults.undecidable import UNDECIDABLE, is_lost_for_good
 from faults.watched_vendor import Moment, Vendor, served_copies
 from write_tools import WRITES
 
@@ -72,6 +72,8 @@ async def _wrongs(stage: Stage, company: Company, tool: str) -> list[str]:
         for moment in (Moment(request, "before"), Moment(request, "after")):
             story = await stage.story(tool, arguments, moment)
             wrongs += [f"{moment}: {wrong}" for wrong in _of_a_struck_one(tool, story, once)]
+            if moment.when == "after" and tool in UNDECIDABLE and story.kind == "ok":
+                wrongs.append("it is found again, so that it is not one of UNDECIDABLE")
     return wrongs
 
 
