@@ -59,7 +59,6 @@ class Binding:
     before_sending: Callable[[], Awaitable[None]] | None = None
     # An earlier try of this operation may have been applied.
     tried_before: bool = False
-    # What the vendor had before this write was sent, as the ledger kept it.
     baseline: Any = None
     request_ids: list[str] = field(default_factory=list)
 
@@ -110,7 +109,7 @@ class Handle:
 
     @property
     def baseline(self) -> Any:
-        """What the tool read of the vendor before this write was sent; None when it did not."""
+        """What the vendor had before this write was sent, as far as the tool has it kept."""
         return self._binding.baseline
 
     def mark_replayed(self) -> None:
