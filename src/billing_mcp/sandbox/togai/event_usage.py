@@ -122,20 +122,36 @@ def undo(request: Call, event: Row) -> None:
     plans = running_at(request.db, event["account_id"], moment)
     if plans and all(plan.grace_ends <= request.now for plan in plans):
         raise CycleClosed(_closed(plans[-1]))
+    if not plans and _is_invoiced(request, event):
+        raise CycleClosed("The invoice of that time is final")
     counted = _counted(pipeline)
     added: list[tuple[Running, list[str]]] = []
+    running = {plan.schedule_id: plan for plan in plans}
     for entry in pipeline.get("pricePlans", []):
-        for plan in plans:
-            if plan.schedule_id == entry["scheduleId"]:
-                if plan.grace_ends <= request.now:
-                    raise CycleClosed(_closed(plan))
-                added.append((plan, entry["usageMeters"]))
+        plan = running.get(entry["scheduleId"])
+        if plan is None:
+            # What was open went with its schedule when that was cut; this stayed where it was.
+            raise CycleClosed(f"The invoice of the cycle from {entry['cycleStart']} on is final")
+        if plan.grace_ends <= request.now:
+            raise CycleClosed(_closed(plan))
+        added.append((plan, entry["usageMeters"]))
     additions = Additions()
     for plan, meter_ids in added:
         _take(additions, plan, {meter_id: counted[meter_id] for meter_id in meter_ids})
     _give_back(request, event, pipeline)
     additions.mark_stale(event["account_id"])
     additions.keep(request)
+
+
+def _is_invoiced(request: Call, event: Row) -> bool:
+    """Whether a final invoice is of the time of an event, though no plan runs then any more."""
+    return bool(
+        request.db.execute(
+            "select 1 from invoices where owner_id = ? and schedule_id is not null"
+            " and status <> 'DRAFT' and start_date <= ? and ? < end_date",
+            (event["account_id"], event["happened_at"], event["happened_at"]),
+        ).fetchone()
+    )
 
 
 def _closed(plan: Running) -> str:
