@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from billing_mcp import errors, results, tools
 from billing_mcp.credentials import Environment, Vendor
 from billing_mcp.declarations import Declaration, Effect, Stake, Undecided, Verdict, Write
+from billing_mcp.guard.arguments import whole
 from billing_mcp.guard.runs import Performed
 from billing_mcp.params import FOUND_BY, uuid_of
 from billing_mcp.results import Detail, Envelope, Outcome
@@ -152,6 +153,10 @@ class ToolCall(Question):
     @property
     def destructive(self) -> bool:
         return self.built.declaration.hints.destructive
+
+    async def ask(self, _: Mapping[str, Any], baseline: Any) -> Verdict:
+        """By the call itself, which has the personal data that the ledger does not keep."""
+        return await Question.ask(self, whole(self.given), baseline)
 
     async def stake(self) -> Stake:
         return await self.write.stake(self.built.handle(self.tenant, self._reading()), self.given)

@@ -256,7 +256,7 @@ async def test_a_contact_that_may_be_there_is_never_made_again() -> None:
     assert "Togai lists no contacts" in str(again)
 
 
-async def test_a_change_of_personal_data_alone_cannot_be_found_again() -> None:
+async def test_a_change_of_personal_data_alone_is_found_again_by_who_has_the_data() -> None:
     async with guarded(ALL) as at:
         calls = {
             "update-customer": {
@@ -266,8 +266,22 @@ async def test_a_change_of_personal_data_alone_cannot_be_found_again() -> None:
         }
         call = await lose(at, "update-customer", "reset-after", calls)
         at.time.pass_by(LATER)
-        again = str(await at.call("update-customer", call))
-    assert "no personal data to compare with; get-customer shows it as it is now" in again
+        shown = str(await at.call("get-operation", {"operationId": OPERATION}))
+        once = at.effects
+        facts(await at.call("update-customer", call))
+        assert at.effects == once
+        assert (await at.row(OPERATION)).state is State.COMMITTED
+    assert "no personal data to compare with; get-customer shows it as it is now" in shown
+
+
+async def test_a_change_of_personal_data_that_never_arrived_is_made_by_who_has_the_data() -> None:
+    async with guarded(ALL) as at:
+        email = "new@north-mill.example"
+        calls = {"update-customer": {"customerId": "north-mill", "primaryEmail": email}}
+        call = await lose(at, "update-customer", "reset-before", calls)
+        at.time.pass_by(LATER)
+        assert facts(await at.call("update-customer", call))["primaryEmail"] == email
+        assert [kind for kind, _ in at.effects] == ["customer-update"]
 
 
 async def test_personal_data_stands_in_no_plan() -> None:
