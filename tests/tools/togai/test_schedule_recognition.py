@@ -132,3 +132,24 @@ async def test_a_migration_of_another_version_is_not_taken_for_the_lost_one(
         at.time.pass_by(LATER)
         shown = facts(await at.call("get-operation", {"operationId": OPERATION}))
     assert shown["state"] == "rejected"
+
+
+@pytest.mark.anyio
+async def test_a_plan_that_is_as_asked_already_does_not_show_that_its_accounts_were_moved(
+    allowed: Settings,
+) -> None:
+    async with guarded(allowed) as at:
+        words = {"pricePlanId": at.world.plan, "description": "For assistants"}
+        facts(await at.call("update-price-plan", words))
+        moving = {"migrationMode": "NEXT_CYCLE", "versionsToMigrate": "ALL_VERSION"}
+        good = {"update-price-plan": words | moving}
+        call = await lose(at, "update-price-plan", "reset-before", good)
+        at.time.pass_by(LATER)
+        shown = facts(await at.call("get-operation", {"operationId": OPERATION}))
+        facts(await at.call("update-price-plan", call))
+        made = facts(await at.call("list-account-schedules", {"accountId": "harbor-main"}))
+    assert shown["state"] == "rejected"
+    assert [(row["version"], row["startDate"][:10]) for row in made["data"]] == [
+        (1, "2026-11-20"),
+        (3, "2026-12-01"),
+    ]

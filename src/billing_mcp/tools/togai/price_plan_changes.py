@@ -81,8 +81,20 @@ def as_read(plan: PricePlan) -> dict[str, Any]:
     }
 
 
+async def _version_before(togai: Togai, asked: Mapping[str, Any]) -> int | None:
+    """The version that accounts are to be moved from; None where they stay."""
+    if asked["migrationMode"] in (None, "NONE"):
+        return None
+    plan = await plan_of(togai, asked["pricePlanId"])
+    version: int | None = schedule_of(plan).get("version") if plan.status == "ACTIVE" else None
+    return version
+
+
 async def _updated(togai: Togai, asked: Mapping[str, Any]) -> Verdict:
     plan = await plan_of(togai, asked["pricePlanId"])
+    if togai.baseline is not None and schedule_of(plan).get("version") == togai.baseline:
+        # The plan may have been so before; its accounts have not been moved.
+        return NotApplied()
     rules = asked.get("pricingRules")
     in_force = holds(plan.description, asked.get("description")) and holds(
         details_of(plan), asked.get("pricePlanDetails")
@@ -137,6 +149,7 @@ def _require_something(wanted: Mapping[str, Any]) -> None:
     write=Write(
         find_out="get-price-plan shows whether it is changed",
         reconcile=_updated,
+        baseline=_version_before,
         preview=_would_update,
         stake=recognition.anybody,
         target="pricePlanId",
