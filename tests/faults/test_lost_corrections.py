@@ -14,6 +14,7 @@ from world import OPERATION
 
 pytestmark = pytest.mark.anyio
 
+# It has no other events.
 ACCOUNT = {"accountId": "harbor-main"}
 OTHERS = event(attributes=[{"name": "answers", "value": "1"}])
 ACTIONS: dict[str, dict[str, Any]] = {
@@ -22,7 +23,7 @@ ACTIONS: dict[str, dict[str, Any]] = {
     "replace": {"action": "REDO_EVENT", "event": OTHERS},
     "replace under another id": {"action": "REDO_EVENT", "event": OTHERS | {"id": "right"}},
 }
-NAMED = ("eventId", "referenceId")
+NAMED = ("eventId", "referenceId", "neither")
 
 
 @pytest.mark.parametrize("named", NAMED)
@@ -66,13 +67,27 @@ async def test_an_event_that_was_sent_anew_after_it_was_taken_back_is_left_alone
         assert kept(at) == after
 
 
+async def test_a_correction_that_was_to_wait_is_asked_for_again_only_when_no_job_waits() -> None:
+    async with copied() as at:
+        call = await mistaken(at, "undo", "eventId") | {"requireConfirmation": True}
+        await lose(at, call, "reset-before")
+        facts(await at.call("correct-events", call))
+        once = kept(at)
+        call = await mistaken(at, "undo", "eventId") | {"requireConfirmation": True}
+        await lose(at, call, "reset-after")
+        unknown = failure(await at.call("correct-events", call))
+        assert kept(at) == once
+    assert "list-jobs" in unknown["message"]
+
+
 async def mistaken(at: Copied, action: str, named: str) -> dict[str, Any]:
     """A call that corrects an event that a new company has counted."""
     await at.begin_again()
     await ingest(at)
     found = facts(await at.call("get-event", {"eventId": "mistaken-event"}))["data"]
     names = {"eventId": "mistaken-event", "referenceId": found[0]["referenceId"]}
-    return ACCOUNT | ACTIONS[action] | {named: names[named], "operationId": OPERATION}
+    name = {} if named == "neither" else {named: names[named]}
+    return ACCOUNT | ACTIONS[action] | name | {"operationId": OPERATION}
 
 
 async def ingest(at: Copied) -> None:

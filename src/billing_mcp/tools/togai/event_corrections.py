@@ -23,7 +23,7 @@ from billing_mcp.params import Instant, Name
 from billing_mcp.results import Page
 from billing_mcp.sameness import holds
 from billing_mcp.tools import wording
-from billing_mcp.tools.togai import walks
+from billing_mcp.tools.togai import jobs, walks
 from billing_mcp.tools.togai.accounts import accounts_named, stake_in
 from billing_mcp.tools.togai.event_lookups import (
     EVENTS_ROUTE,
@@ -239,32 +239,44 @@ def _reverted(event: UsageEvent, status: str) -> CorrectedEvent:
 
 
 async def _counted_before(togai: Togai, asked: Mapping[str, Any]) -> list[str] | None:
-    """The arrivals to be corrected, where the call names one event."""
+    """The arrivals to be corrected; None when they are more than are corrected at once. Where a
+    job is to wait, the jobs there are."""
+    if asked.get("requireConfirmation"):
+        return await jobs.known(togai, "EVENT_CORRECTIONS")
     if asked.get("referenceId") is not None:
         return [asked["referenceId"]]
-    if asked.get("eventId") is None:
-        return None
+    counted: list[str] = []
     try:
-        return [event.referenceId async for event in _events(togai, asked) if event.counts]
+        async for event in _events(togai, asked):
+            if event.counts:
+                counted.append(event.referenceId)
+            if len(counted) > MOST_AT_ONCE:
+                return None
     except walks.MoreThanSearched:
         return None
+    return counted
 
 
 async def _corrected(togai: Togai, asked: Mapping[str, Any]) -> Verdict:
-    """Only what was to happen to one event can be seen, in it and in what came in its place."""
+    """It is seen in each event that was to be corrected, and in what came in its place."""
     before = togai.baseline
-    if asked.get("requireConfirmation"):
-        return Undecided("list-jobs shows whether a job waits to be confirmed")
     try:
+        if asked.get("requireConfirmation"):
+            waits = await jobs.new(togai, "EVENT_CORRECTIONS")
+            look_at = "list-jobs shows whether a job of this call waits to be confirmed"
+            return Undecided(look_at) if waits or before is None else NotApplied()
         if before is None:
             return _LOOK
         found = [event async for event in _events(togai, asked) if event.referenceId in before]
         back = [event for event in found if event.ingestionStatus.status == "REVERTED"]
-        if not back or any(event.counts for event in found):
+        left = any(event.counts for event in found)
+        if not back:
             return NotApplied()
         if asked.get("action", "UNDO") == "UNDO":
-            return _done([_reverted(event, "REVERTED") for event in back])
-        return await _ingested_again(togai, asked, back)
+            # What is taken back already is not among those that are taken back again.
+            done = _done([_reverted(event, "REVERTED") for event in back])
+            return NotApplied() if left else done
+        return _LOOK if left else await _ingested_again(togai, asked, back)
     except walks.MoreThanSearched:
         return _LOOK
 
@@ -273,21 +285,25 @@ async def _ingested_again(
     togai: Togai, asked: Mapping[str, Any], back: list[UsageEvent]
 ) -> Verdict:
     """What was taken back alone was taken back by somebody else."""
-    wanted = asked.get("event")
-    event_id = back[0].eventPayload.get("id")
-    if wanted is not None:
-        event_id = wanted.get("id") or asked.get("eventId") or togai.operation_id
-    if event_id is None:
-        return _LOOK
-    place = {"accountId": asked["accountId"], "eventId": event_id}
-    fits = [
-        event
-        async for event in _events(togai, place)
-        if event.counts
-        and event.referenceId not in togai.baseline
-        and holds(event.eventPayload, wanted or back[0].eventPayload)
-    ]
-    return _done([_reverted(fits[-1], "REVERTED_AND_REINGESTED")]) if fits else NotApplied()
+    again = []
+    for event in back:
+        wanted = asked.get("event") or event.eventPayload
+        own = (asked.get("eventId") or togai.operation_id) if asked.get("event") else None
+        event_id = wanted.get("id") or own
+        if event_id is None:
+            return _LOOK
+        place = {"accountId": asked["accountId"], "eventId": event_id}
+        fits = [
+            one
+            async for one in _events(togai, place)
+            if one.counts
+            and one.referenceId not in togai.baseline
+            and holds(one.eventPayload, wanted)
+        ]
+        if not fits:
+            return NotApplied()
+        again.append(_reverted(fits[-1], "REVERTED_AND_REINGESTED"))
+    return _done(again)
 
 
 _LOOK = Undecided("list-events of the account shows which events are REVERTED")
