@@ -72,7 +72,8 @@ async def test_every_write_by_its_alias_is_the_write_of_its_tool_done_once() -> 
             arguments = given[name] | {"operationId": operation_id}
             by_alias = (await invoke(server, alias, arguments)).structured
             # The ledger keeps no secret, so that a second answer has none.
-            kept_of_it = {"replayed": True} | ({"token": "[secret]"} if name in tools.SECRET else {})
+            kept_of_it: dict[str, Any] = {"replayed": True}
+            kept_of_it |= {"token": "[secret]"} if name in tools.SECRET else {}
             again = (await invoke(server, name, arguments)).structured
             ran = (await run(server, "run-write-tool", alias, arguments)).structured
             assert again == ran == by_alias | kept_of_it, alias

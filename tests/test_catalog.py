@@ -4,6 +4,7 @@ import asyncio
 import keyword
 import re
 from collections.abc import Iterator
+from itertools import dropwhile
 from typing import Any
 
 import pytest
@@ -334,11 +335,11 @@ async def test_a_crash_tells_nothing_of_its_inside(caplog: pytest.LogCaptureFixt
 async def test_the_first_request_of_a_good_call_is_the_declared_route() -> None:
     server = BillingServer(Settings(toolsets=("all",), secret_tools=True, policy=ANYTHING))
     world = open_world(server)
-    seen: list[tuple[str, list[str]]] = []
+    requests: list[tuple[str, list[str]]] = []
 
     async def listening(scope: Any, receive: Any, send: Any) -> None:
         """Stands before both vendors and writes down the requests that pass."""
-        seen.append((scope["method"], scope["raw_path"].decode().split("/")[2:]))
+        requests.append((scope["method"], scope["raw_path"].decode().split("/")[2:]))
         await world.sandbox(scope, receive, send)
 
     server.tenant.connection("togai").application = listening
@@ -346,9 +347,10 @@ async def test_the_first_request_of_a_good_call_is_the_declared_route() -> None:
     given = good_calls(world)
     known: set[str] = set()
     for name in filter(vendor_of, NAMES):
-        seen.clear()
+        requests.clear()
         outcome = await server.catalog.invoke(name, given[name], server.caller())
         assert not outcome.is_error, outcome.text
+        seen = list(requests)
         route, write = declaration(name).route, declaration(name).write
         assert route is not None
         if write is not None and write.amount in given[name]:
@@ -357,6 +359,9 @@ async def test_the_first_request_of_a_good_call_is_the_declared_route() -> None:
             if account_id not in known or seen[0][0] == "GET":
                 assert seen.pop(0) == ("GET", ["accounts", account_id]), name
                 known.add(account_id)
+        if write is not None and write.baseline is not None:
+            # What there is before it may be read, so that what it makes can be told from that.
+            seen = [*dropwhile(lambda request: request[0] == "GET", seen)]
         method, path = seen[0]
         assert method == route.split(" ")[0], name
         parts = route.split(" ")[1].removeprefix("/").split("/")
