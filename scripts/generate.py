@@ -59,6 +59,7 @@ def tools_table() -> str:
             rows.append(f"| **{toolset}** | | |")
         hints = declaration.hints
         kind = "read" if hints.read_only else "destructive" if hints.destructive else "write"
+        kind += ", deprecated" if declaration.name in tools.SUPERSEDED else ""
         first = declaration.description.split(". ")[0].rstrip(".")
         rows.append(f"| `{declaration.name}` | {first} | {kind} |")
     return "\n".join(rows)

@@ -88,6 +88,23 @@ async def test_a_listed_tool_is_found_with_the_word_that_it_is_called_directly(
     assert "arguments" not in row
 
 
+@pytest.mark.parametrize(
+    ("name", "deprecated"),
+    [
+        ("undo-events", "use correct-events"),
+        ("update-price-plan", "use edit-price-plan-rate-cards and finalize-price-plan"),
+        ("create-purchase", "without a successor"),
+        ("correct-events", None),
+    ],
+)
+async def test_a_row_says_what_to_use_instead_of_a_deprecated_tool(
+    server: BillingServer, name: str, deprecated: str | None
+) -> None:
+    outcome = await invoke(server, "search-tools", query=name)
+    assert outcome.structured["data"][0]["name"] == name
+    assert outcome.structured["data"][0].get("deprecated") == deprecated
+
+
 async def test_as_many_rows_are_found_as_are_asked_for(client: Client) -> None:
     assert len(await found(client, "invoice")) == 8
     assert len(await found(client, "invoice", limit=1)) == 1

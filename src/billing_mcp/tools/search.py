@@ -11,7 +11,7 @@ from billing_mcp.door import Door
 from billing_mcp.errors import BillingError, NotFound, NotPermitted, one_line
 from billing_mcp.params import Name
 from billing_mcp.results import Outcome, Page, Result, compact
-from billing_mcp.tools import RUNNERS
+from billing_mcp.tools import RUNNERS, SUPERSEDED
 from billing_mcp.validation import nearest
 
 toolset = Toolset("search")
@@ -34,6 +34,7 @@ class ToolRow(Result):
     served: bool
     run: Literal["directly", "run-read-tool", "run-write-tool"]
     arguments: str | None = None
+    deprecated: str | None = None
 
 
 @toolset.tool(READ)
@@ -159,7 +160,15 @@ def _row(door: Door, operation: search.Operation) -> ToolRow:
         served=served,
         run=how,
         arguments=None if served else _signature(published),
+        deprecated=_successors(operation.name),
     )
+
+
+def _successors(name: str) -> str | None:
+    """What a deprecated tool's row says; a description, which says it too, is not in the row."""
+    if name not in SUPERSEDED:
+        return None
+    return f"use {' and '.join(SUPERSEDED[name])}" if SUPERSEDED[name] else "without a successor"
 
 
 def _reads(published: dict[str, Any]) -> bool:
