@@ -1,6 +1,9 @@
 """Every write tool at a vendor that fails at any of its requests: what is called done is done once,
 what is called undone is not there, and what cannot be known is told to be unknown."""
 
+import re
+from importlib.resources import files
+
 import pytest
 
 from faults.company_states import copied
@@ -26,6 +29,12 @@ AS_GOOD = frozenset(
 )
 # Longer than any call: a fault that is put behind its last request does not strike.
 MOST_REQUESTS = 40
+
+
+def test_the_guide_to_errors_names_the_writes_that_can_stay_unknown() -> None:
+    guide = files("billing_mcp").joinpath("guides/errors.md").read_text(encoding="utf-8")
+    sentence = guide.partition("Where a vendor offers no way, ")[2].partition(" it stays")[0]
+    assert set(re.findall(r"`([a-z-]+)`", sentence)) == set(UNDECIDABLE)
 
 
 @pytest.mark.parametrize("tool", WRITES)
