@@ -189,6 +189,21 @@ async def test_a_write_that_never_arrived_is_known_to_be_undone(
     assert shown["state"] == ("unknown" if tool in KEYED else "rejected")
 
 
+async def test_a_lost_top_up_is_told_from_an_equal_one_of_last_month(allowed: Settings) -> None:
+    async with guarded(allowed) as at:
+        call = good_calls(at.world)["top-up-wallet"]
+        facts(await at.call("top-up-wallet", call))
+        await lose(at, "top-up-wallet", "reset-before", {"top-up-wallet": call})
+        at.time.pass_by(LATER)
+        shown = facts(await at.call("get-operation", {"operationId": OPERATION}))
+        facts(await at.call("top-up-wallet", call | {"operationId": OPERATION}))
+        account = {"accountId": call["accountId"]}
+        entries = facts(await at.call("list-wallet-entries", account))["data"]
+    assert shown["state"] == "rejected"
+    put_in = [entry["amount"] for entry in entries if entry["transactionType"] == "CREDITED"]
+    assert put_in == ["25.50", "25.50"]
+
+
 @pytest.mark.parametrize(
     ("tool", "change", "kind", "words"),
     [

@@ -168,21 +168,38 @@ async def update_wallet(
     )
 
 
-async def _topped_up(togai: Togai, asked: Mapping[str, Any]) -> Verdict:
-    """Entries carry no key: only that there is none of this amount says anything for sure."""
+async def _put_in(togai: Togai, asked: Mapping[str, Any]) -> list[str]:
+    """The ids of the entries that put just this amount in. Raises `MoreThanSearched`."""
     wanted = money.exact(asked["topupAmount"])
     at = {"account_id": asked["accountId"]}
-    look_at = (
-        f"list-wallet-entries of the account shows what was CREDITED; whether {money.plain(wanted)}"
-        " there is of this call can be told from its time only"
-    )
+    return [
+        entry.id
+        async for entry in walks.rows(togai, WalletEntry, ENTRIES_ROUTE, PAGE, at=at)
+        if entry.transactionType == "CREDITED" and entry.amount == wanted
+    ]
+
+
+async def _put_in_before(togai: Togai, asked: Mapping[str, Any]) -> list[str] | None:
     try:
-        async for entry in walks.rows(togai, WalletEntry, ENTRIES_ROUTE, PAGE, at=at):
-            if entry.transactionType == "CREDITED" and entry.amount == wanted:
-                return Undecided(look_at)
+        return await _put_in(togai, asked)
     except walks.MoreThanSearched:
-        return Undecided(look_at)
-    return NotApplied()
+        return None
+
+
+async def _topped_up(togai: Togai, asked: Mapping[str, Any]) -> Verdict:
+    """Entries carry no key: only that there is no new one of this amount says anything for sure."""
+    before = frozenset(togai.baseline or ())
+    try:
+        new = [entry_id for entry_id in await _put_in(togai, asked) if entry_id not in before]
+    except walks.MoreThanSearched:
+        new = None
+    if new == []:
+        return NotApplied()
+    return Undecided(
+        "list-wallet-entries of the account shows what was CREDITED; whether "
+        f"{money.plain(money.exact(asked['topupAmount']))} there is of this call can be told from "
+        "its time only"
+    )
 
 
 async def _would_top_up(togai: Togai, asked: Mapping[str, Any]) -> Effect:
@@ -215,6 +232,7 @@ async def _would_top_up(togai: Togai, asked: Mapping[str, Any]) -> Effect:
     write=Write(
         find_out="list-wallet-entries shows whether the money is there",
         reconcile=_topped_up,
+        baseline=_put_in_before,
         preview=_would_top_up,
         stake=stake_of_account(),
         target="accountId",
