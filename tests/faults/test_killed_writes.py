@@ -1,8 +1,9 @@
-"""Every write tool, its process killed with SIGKILL before the vendor heard of it, before the
-vendor's answer came, and after ours: its successor ends it, and it is done once."""
+"""Every write tool, its process killed with SIGKILL while it reads what the write goes by, before
+the vendor heard of the write, before the vendor's answer came, and after ours: its successor ends
+it, and it is done once."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import anyio
@@ -68,13 +69,22 @@ async def _wrongs(stage: Stage, company: Company, tool: str) -> list[str]:
     arguments = company.calls[tool]
     once = await stage.story(tool, arguments, None)
     wrongs = [f"answered: {wrong}" for wrong in _of_an_answered_one(once)]
-    for request in once.writing:
-        for moment in (Moment(request, "before"), Moment(request, "after")):
-            story = await stage.story(tool, arguments, moment)
-            wrongs += [f"{moment}: {wrong}" for wrong in _of_a_struck_one(tool, story, once)]
-            if moment.when == "after" and tool in UNDECIDABLE and story.kind == "ok":
-                wrongs.append("it is found again, so that it is not one of UNDECIDABLE")
+    for moment in _moments(once.writing):
+        story = await stage.story(tool, arguments, moment)
+        wrongs += [f"{moment}: {wrong}" for wrong in _of_a_struck_one(tool, story, once)]
+        was_done = moment.when == "after" and moment.request in once.writing
+        if was_done and tool in UNDECIDABLE and story.kind == "ok":
+            wrongs.append("it is found again, so that it is not one of UNDECIDABLE")
     return wrongs
+
+
+def _moments(writing: Sequence[int]) -> Iterator[Moment]:
+    for request in writing:
+        if request - 1 not in (-1, *writing):
+            # While it reads what the write goes by: claimed, and nothing sent.
+            yield Moment(request - 1, "after")
+        yield Moment(request, "before")
+        yield Moment(request, "after")
 
 
 def _of_an_answered_one(story: Story) -> list[str]:

@@ -18,7 +18,7 @@ from billing_mcp.sandbox.app import Message, Receive, Scope, Send
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Of the requests that may write, counted from zero: before the vendor hears of this one, or
+    """Of the requests of a process, counted from zero: before the vendor hears of this one, or
     after it has done it and before its answer leaves."""
 
     request: int
@@ -35,7 +35,8 @@ class Watched:
     sandbox: Sandbox
     kill_at: Moment | None
     process: int | None = None
-    # Whether it changed what is kept, of each request that may write.
+    # Of each request whether it wrote something. Reading may change what is kept as well: what
+    # has run up since.
     requests: list[bool] = field(default_factory=list)
     killed: bool = False
 
@@ -44,12 +45,9 @@ class Watched:
 
     @property
     def writing(self) -> list[int]:
-        return [number for number, changed in enumerate(self.requests) if changed]
+        return [number for number, wrote in enumerate(self.requests) if wrote]
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] == "GET":
-            await self.sandbox(scope, receive, send)
-            return
         number = len(self.requests)
         self.requests.append(False)
         if await self._kills(Moment(number, "before"), receive):
@@ -61,7 +59,8 @@ class Watched:
 
         changes = self.sandbox.backend.db.total_changes
         await self.sandbox(scope, receive, keep)
-        self.requests[number] = self.sandbox.backend.db.total_changes > changes
+        has_changed = self.sandbox.backend.db.total_changes > changes
+        self.requests[number] = has_changed and scope["method"] != "GET"
         if await self._kills(Moment(number, "after"), receive):
             return
         for message in messages:
