@@ -135,8 +135,6 @@ async def _some_invoice(company: Company, picks: Picks) -> dict[str, Any] | None
     return found
 
 
-
-
 def _is_settled(row: dict[str, Any]) -> int:
     """0: it waits for somebody; 1: it goes on by itself; 2: nothing much happens to it."""
     if row["status"] == "DRAFT":

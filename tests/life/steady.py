@@ -78,7 +78,8 @@ def _most_seats(model: Model, start: datetime, end: datetime) -> Decimal:
     within += [
         changes[-1]
         for day, changes in days.items()
-        if start <= day < end and day + timedelta(days=1) < end
+        if start <= day < end
+        and day + timedelta(days=1) < end
         and day + timedelta(days=1) not in days
     ]
     return max(within, default=NONE)
