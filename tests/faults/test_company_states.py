@@ -28,6 +28,7 @@ def test_two_companies_made_alike_give_the_same_picture() -> None:
     assert differences(picture(one), picture(other)) == []
 
 
+@pytest.mark.long
 async def test_every_write_done_once_gives_one_picture_and_done_twice_another() -> None:
     unseen, unequal, same_again = [], {}, set()
     other = furnished()
