@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
 from billing_mcp.sandbox import clock, store, suger, togai
@@ -17,8 +18,18 @@ NOBODY: Final = Caller()
 JOBS: tuple[Job, ...] = (*togai.JOBS, *suger.JOBS)
 
 # Living through the demo company takes half a second, copying it a few milliseconds; a process
-# that opens many sandboxes, as the tests do, nearly always opens the same. The last one is kept.
+# that opens many sandboxes, as the tests do, nearly always opens the same. The last few are kept.
 _images: dict[tuple[SandboxSettings, Callable[["Backend"], None]], bytes] = {}
+_MOST_IMAGES = 4
+
+
+@cache
+def _tables() -> dict[str, RouteTable]:
+    """Which handler answers what: the same for every sandbox of a process."""
+    return {
+        "togai": RouteTable(togai.RESOURCES, vendor_operations("togai")),
+        "suger": RouteTable(suger.RESOURCES, vendor_operations("suger")),
+    }
 
 
 class Backend:
@@ -31,10 +42,7 @@ class Backend:
     def __init__(self, settings: SandboxSettings, populate: Callable[["Backend"], None]) -> None:
         self.settings = settings
         self.populate = populate
-        self.tables = {
-            "togai": RouteTable(togai.RESOURCES, vendor_operations("togai")),
-            "suger": RouteTable(suger.RESOURCES, vendor_operations("suger")),
-        }
+        self.tables = _tables()
         self.db, new = store.open_database(settings.data)
         if new:
             self._fill()
@@ -132,7 +140,8 @@ class Backend:
         with store.transaction(self.db):
             self._begin(self.settings.now or clock.START, demo=self.settings.demo)
         if self.settings.data is None:
-            _images.clear()
+            if len(_images) == _MOST_IMAGES:
+                _images.pop(next(iter(_images)))
             _images[key] = store.image(self.db)
 
     def _begin(self, moment: datetime, *, demo: bool) -> None:
