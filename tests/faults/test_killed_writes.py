@@ -17,8 +17,8 @@ from faults.undecidable import UNDECIDABLE, is_lost_for_good
 from faults.watched_vendor import Moment, Vendor, served_copies
 from write_tools import WRITES
 
-# One that the vendor dedupes, one that is looked up, and one that is asked for in steps.
-FEW = ("create-purchase", "create-payments", "set-invoice-charges")
+# One that the vendor dedupes, one that is looked up by a mark, and one by what was there before.
+FEW = ("create-purchase", "create-payments", "create-bill-run")
 GROUPS = 6
 # More would only wait for each other.
 AT_ONCE = 3
