@@ -1,4 +1,5 @@
-"""Every way in there is: each tool by MCP in both eras, by a runner and by REST; each other method.
+"""Every way in there is: each tool by MCP in both eras, by its name, its alias and a runner, and by
+REST; each other method.
 
 The tests of this folder go through all of it, so that what is added later is attacked as well.
 """
@@ -13,6 +14,7 @@ import httpx2
 import pytest
 
 from billing_mcp import tools
+from billing_mcp.aliases import aliases
 from billing_mcp.catalog import shipped_schemas
 from billing_mcp.http.routes import ROUTES
 from billing_mcp.server import BillingServer
@@ -22,6 +24,7 @@ from rest_asking import ORG, request_of
 Thing = TypeVar("Thing")
 
 SCHEMAS = shipped_schemas()
+ALIASES = {tool: alias for alias, tool in aliases().items()}
 RUNNERS = {True: "run-read-tool", False: "run-write-tool"}
 ACCEPT = {"accept": "application/json, text/event-stream"}
 LEGACY = {**ACCEPT, "mcp-protocol-version": "2025-06-18"}
@@ -67,6 +70,9 @@ def doors(server: BillingServer, calls: Calls) -> Iterator[Door]:
             run = {"name": RUNNERS[reads(tool)], "arguments": direct}
             yield Door(tool, "modern runner", run)
             yield Door(tool, "legacy runner", run)
+        if alias := ALIASES.get(tool):
+            yield Door(tool, "modern alias", direct | {"name": alias})
+            yield Door(tool, "legacy alias", direct | {"name": alias})
         for route in ROUTES:
             if route.tool == tool:
                 organisation = ORG if "orgId" in route.parameters.values() else {}
