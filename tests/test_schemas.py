@@ -66,9 +66,13 @@ def test_a_tool_that_comes_or_goes_is_named() -> None:
     assert "get-invoice: name" in changed(without, shipped)
 
 
-def test_the_tables_of_the_readme_are_what_the_code_says(generate: ModuleType) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert readme == generate.readme_text(readme), f"README.md {STALE}"
+@pytest.mark.parametrize("document", ["README.md", "docs/tools.md"])
+def test_the_tables_of_a_document_are_what_the_code_says(
+    document: str, generate: ModuleType
+) -> None:
+    assert (ROOT / document).read_text(encoding="utf-8") == generate.text_of(ROOT / document), (
+        f"{document} {STALE}"
+    )
 
 
 def test_every_schema_is_a_schema() -> None:

@@ -15,7 +15,7 @@ from billing_mcp.config import VARIABLES
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/tools.md")
 # Names in backticks that look like a tool's and are something else.
 NOT_TOOLS = {"billing-mcp", "vendor-sandbox"}
 KINDS = {
