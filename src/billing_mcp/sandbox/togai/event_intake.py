@@ -1,7 +1,7 @@
 """What becomes of an event that arrives: its shape, its status, its readings, its credits."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -17,6 +17,7 @@ from billing_mcp.sandbox.togai import (
     event_enrichments,
     event_schemas,
     event_usage,
+    feature_uses,
     named_licences,
     sizes,
 )
@@ -63,6 +64,8 @@ class Intake:
     event_id: str | None = None
     account: Row | None = None
     pipeline: dict[str, Any] = field(default_factory=dict)
+    entries: Sequence[Row] = ()  # of the feature that it feeds, and what it takes of them
+    takings: list[feature_uses.Taking] = field(default_factory=list)
 
 
 def read_event(body: Any, at: str) -> dict[str, Any]:
@@ -132,6 +135,9 @@ def _taken(lookups: Lookups, event: dict[str, Any], *, entitled: bool) -> Intake
     }
     store.insert(request.db, "events", columns)
     if not intake.status.startswith(FAILED):
+        if intake.entries:
+            number = request.db.execute("select last_insert_rowid()").fetchone()[0]
+            feature_uses.keep(request, number, intake.entries, intake.takings)
         request.effect("event", reference_id, intake.event_id)
     return intake
 
@@ -266,11 +272,12 @@ def _use_credits(lookups: Lookups, intake: Intake, account: Row, *, entitled: bo
     if entitled and allowed is not None and amount > allowed:
         message = f"{money.plain(amount)} asked for, {money.plain(allowed)} left"
         raise Rejected(NO_CREDITS, message)
-    overage = entitlements.use(request, entries, max(amount, Decimal(0)))
+    intake.entries = entries
+    intake.takings = feature_uses.take(entries, max(amount, Decimal(0)))
     intake.pipeline["featureDetails"] = {
         "featureId": fed["feature_id"],
         "mappedAttribute": fed["attribute_name"],
-        "overageInEvent": overage,
+        "overageInEvent": feature_uses.overage(entries, intake.takings),
     }
 
 

@@ -14,7 +14,7 @@ from billing_mcp.rating.meters import Event, Meter, read_meter, units
 from billing_mcp.sandbox import clock, store
 from billing_mcp.sandbox.call import Call
 from billing_mcp.sandbox.store import Connection, Row
-from billing_mcp.sandbox.togai import entitlements, sizes
+from billing_mcp.sandbox.togai import feature_uses, sizes
 from billing_mcp.sandbox.togai.columns import packed, unpacked
 from billing_mcp.sandbox.togai.event_lookups import Lookups
 from billing_mcp.sandbox.togai.running import Running, in_cycle_at, running_at
@@ -122,7 +122,7 @@ def undo(request: Call, event: Row) -> None:
     plans = running_at(request.db, event["account_id"], moment)
     if plans and all(plan.grace_ends <= request.now for plan in plans):
         raise CycleClosed(_closed(plans[-1]))
-    if not plans and _is_invoiced(request, event):
+    if not plans and feature_uses.is_invoiced(request, event):
         raise CycleClosed("The invoice of that time is final")
     counted = _counted(pipeline)
     added: list[tuple[Running, list[str]]] = []
@@ -138,20 +138,10 @@ def undo(request: Call, event: Row) -> None:
     additions = Additions()
     for plan, meter_ids in added:
         _take(additions, plan, {meter_id: counted[meter_id] for meter_id in meter_ids})
-    _give_back(request, event, pipeline)
+    if "featureDetails" in pipeline:
+        feature_uses.give_back(request, event, pipeline["featureDetails"]["featureId"])
     additions.mark_stale(event["account_id"])
     additions.keep(request)
-
-
-def _is_invoiced(request: Call, event: Row) -> bool:
-    """Whether a final invoice is of the time of an event, though no plan runs then any more."""
-    return bool(
-        request.db.execute(
-            "select 1 from invoices where owner_id = ? and schedule_id is not null"
-            " and status <> 'DRAFT' and start_date <= ? and ? < end_date",
-            (event["account_id"], event["happened_at"], event["happened_at"]),
-        ).fetchone()
-    )
 
 
 def _closed(plan: Running) -> str:
@@ -178,18 +168,6 @@ def between(db: Connection, account_id: str, start: datetime, end: datetime) -> 
         for meter_id, amount in _counted(unpacked(row, "pipeline")).items():
             sums[meter_id] = WIDE.add(sums.get(meter_id, Decimal(0)), amount)
     return sums
-
-
-def _give_back(request: Call, event: Row, pipeline: Mapping[str, Any]) -> None:
-    details = pipeline.get("featureDetails")
-    if details is None:
-        return
-    attributes = unpacked(event, "payload")["attributes"]
-    (value,) = (one["value"] for one in attributes if one["name"] == details["mappedAttribute"])
-    entries = entitlements.in_effect(
-        request, event["account_id"], details["featureId"], event["happened_at"]
-    )
-    entitlements.give_back(request, entries, max(money.exact(value), Decimal(0)))
 
 
 def move(request: Call, before: Row, schedule_ids: list[str]) -> None:

@@ -12,6 +12,7 @@ from billing_mcp.sandbox import clock, store
 from billing_mcp.sandbox.call import Call, Reply
 from billing_mcp.sandbox.jobs import Job
 from billing_mcp.sandbox.store import Connection, Row
+from billing_mcp.sandbox.togai import feature_uses
 from billing_mcp.sandbox.togai.running import Running
 
 
@@ -105,9 +106,11 @@ def _insert(request: Call, entry: dict[str, Any], granted: Decimal | None) -> No
         "status": "EXPIRED" if over else "ACTIVE",
         "granted": None if granted is None else money.plain(granted),
         "used": "0",
-        "beyond": "0",
     }
     store.insert(request.db, "feature_entries", entry | rest)
+    # Ours: what is granted for a time that has begun pays for events of that time, too.
+    time = entry["effective_from"], entry["effective_until"]
+    feature_uses.share_out(request, entry["account_id"], entry["feature_id"], *time)
     request.effect("feature-credits", entry["id"])
 
 
@@ -125,6 +128,9 @@ def end_at(request: Call, schedule_id: str, moment: str) -> None:
         elif moment <= request.stamp:
             changes["status"] = "EXPIRED"
         store.update(request.db, "feature_entries", changes, number=row["number"])
+    for row in rows:
+        time = row["effective_from"], row["effective_until"]
+        feature_uses.share_out(request, row["account_id"], row["feature_id"], *time)
 
 
 def _next_expiry(db: Connection, moment: datetime) -> datetime | None:

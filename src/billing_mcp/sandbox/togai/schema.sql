@@ -155,7 +155,6 @@ create table feature_entries (
     effective_until text not null,
     granted text, -- null: overage without a limit
     used text not null,
-    beyond text not null, -- asked for beyond all that was granted, and not counted anywhere
     unique (account_id, feature_id, id)
 ) strict;
 create index feature_entries_by_end on feature_entries (status, effective_until);
@@ -177,6 +176,14 @@ create table events (
 ) strict;
 create index events_by_event_id on events (event_id, created_at);
 create index events_by_account on events (account_id, happened_at);
+
+-- What each counted event took of which entry; taken back, it has no rows.
+create table feature_takings (
+    event_number integer not null,
+    entry_number integer not null references feature_entries (number),
+    amount text not null,
+    primary key (event_number, entry_number)
+) strict, without rowid;
 
 create table credits (
     id text primary key,
