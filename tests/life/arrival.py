@@ -80,7 +80,10 @@ async def _billed(month: Month, order: Sequence[int]) -> Any:
 
 
 async def _equip(company: Company) -> None:
-    """A second plan, credits that end before and after the events come, and some money."""
+    """A second plan, answers bought for a part of the month, credits that end before and after
+    the events come, and some money."""
+    bundle = {"pricePlanId": company.plans["Bundle"], "effectiveFrom": "2026-11-27"}
+    assert await company.ask("create-purchase", accountId="main", **bundle)
     weekly = {"pricePlanId": company.plans["Weekly"], "effectiveFrom": "2026-11-23"}
     assert await company.ask("set-account-price-plan-v1", accountId="main", **weekly)
     for account_id in ACCOUNTS:

@@ -1,7 +1,6 @@
 """Steps of a life: invoices that somebody writes, settles, charges more on, or groups."""
 
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 from life.company import Company, Picks, amount

@@ -60,7 +60,7 @@ class Company:
         given = {name: value for name, value in arguments.items() if value is not None}
         result = await self.client.call_tool(tool, given)
         assert isinstance(result, CallToolResult), result
-        content = result.structured_content
+        content: dict[str, Any] | None = result.structured_content
         assert content is not None
         if not result.is_error:
             return content

@@ -5,6 +5,11 @@ from typing import Any
 
 from life.company import Company, Picks
 
+_CALCULATED = {
+    "currencyConfig": {"mode": "CUSTOM", "currency": "USD"},
+    "usageConfig": {"mode": "CUSTOM", "usageMap": {}},
+    "licenseEntriesConfig": {"mode": "CUSTOM"},
+}
 # Whose answer is the point of the reading itself: what they need is more than an id.
 _ASKED: Mapping[str, dict[str, Any]] = {
     "query-metrics": {
@@ -13,6 +18,8 @@ _ASKED: Mapping[str, dict[str, Any]] = {
         "metricQueries": [{"name": "REVENUE", "aggregationPeriod": "MONTH"}],
     },
     "check-entitlement-value-account": {"body": {"value": "3"}},
+    "calculate-revenue-v1": _CALCULATED,
+    "calculate-revenue-v2": _CALCULATED,
 }
 _OWN = {"search-tools", "run-read-tool", "get-operation", "list-operations"}
 
@@ -46,9 +53,49 @@ async def ids_at_hand(company: Company) -> dict[str, Any]:
         "purchaseId": await first("list-account-purchases", accountId="main"),
         "purchaseProposalId": await first("list-account-proposals", accountId="main"),
         "invoiceGroupId": next(iter(company.model.groups), None),
+        "migrationId": await first("list-jobs"),
+        "alias": await first("list-aliases", "value"),
+        "settingId": await first("list-settings"),
+        "fileId": await first("list-reports", "fileId"),
+        "incidentId": await first("list-incidents"),
+        "pricePlanDetailsConfig": {"mode": "PRICE_PLAN", "pricePlanId": plan},
         "alertTemplateId": await first("list-alert-templates"),
     }
     return {name: value for name, value in found.items() if value is not None}
+
+
+async def leave_something_of_everything(company: Company) -> None:
+    """What a life has no step for, so that each reading tool finds something."""
+    account = {"accountId": "main"}
+    till = {"sourceName": "Till", "sourceType": "CASH", "transactionNumber": "1"}
+    setting = {"id": "limit", "namespace": "api", "name": "Limit", "value": "1"}
+    owner = {"entityType": "ACCOUNT", "entityId": "main", "dataType": "NUMERIC"}
+    writes: dict[str, dict[str, Any]] = {
+        "create-aliases": {"aliases": ["device"]},
+        "create-setting": setting | owner,
+        "update-wallet": account | {"status": "ACTIVE"},
+        "create-payments": account
+        | {
+            "totalAmount": "5",
+            "currency": "USD",
+            "externalPaymentReference": till,
+            "lineItemRecords": [{"type": "WALLET_CREDIT"}],
+        },
+        "create-proposal": account
+        | {"type": "WALLET_TOPUP", "paymentMode": "PREPAID", "topupAmount": "20"},
+        "create-bill-run": {},
+        # Whatever main has, it is less than that.
+        "create-alert": {
+            "alertTemplateId": "alert_template.credit-balance",
+            "interval": 1440,
+            "entityDetails": {"account": {"id": "main"}},
+            "parameters": {"threshold": {"value": 1_000_000}},
+        },
+    }
+    for tool, arguments in writes.items():
+        assert await company.ask(tool, **arguments), (tool, company.refused)
+    company.model.received += 5
+    company.sandbox.backend.run_job("write-reports", {})
 
 
 async def look(company: Company, picks: Picks) -> None:
@@ -57,13 +104,19 @@ async def look(company: Company, picks: Picks) -> None:
     await changes_nothing(company, picks.of(_readable(company, ids)), ids)
 
 
-async def look_at_everything(company: Company) -> int:
-    """Every reading tool; answers how many there were."""
+async def look_at_everything(company: Company) -> set[str]:
+    """Every reading tool that there is something for; answers those there was nothing for."""
     ids = await ids_at_hand(company)
     names = _readable(company, ids)
     for name in names:
         await changes_nothing(company, name, ids)
-    return len(names)
+    schema = company.server.catalog.schema
+    reading = {
+        name
+        for name in company.server.catalog.served
+        if schema(name)["annotations"]["readOnlyHint"]
+    }
+    return reading - _OWN - set(names)
 
 
 def _readable(company: Company, ids: Mapping[str, Any]) -> list[str]:
