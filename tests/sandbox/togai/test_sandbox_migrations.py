@@ -304,3 +304,15 @@ def test_jobs_are_listed_latest_first_and_paged(ask: Asker) -> None:
     assert [set(row) for row in whole] == [{"id", "type", "status", "updatedAt"}] * 2
     assert ask.done("GET", f"/jobs/{whole[0]['id']}")["metadata"]["sourceId"] == new
     assert second["nextToken"] is None
+
+
+def test_an_account_that_has_the_target_already_does_not_get_it_twice(ask: Asker) -> None:
+    old, new = two_plans(ask)
+    associate(ask, new)
+
+    job = migrate(ask, old, new, migrationMode="IMMEDIATE")
+
+    (entry,) = ask.done("GET", f"/jobs/{job['id']}/entries")["data"]
+    assert entry["status"] == "FAILED"
+    assert "is associated in schedule" in entry["metadata"]["message"]
+    assert plans(ask) == [("Old", "2026-11-01", "9999-01-01"), ("New", "2026-11-01", "9999-01-01")]

@@ -10,7 +10,14 @@ from billing_mcp.rating.plan import Plan, read_plan
 from billing_mcp.sandbox import call, clock, store
 from billing_mcp.sandbox.call import Call, Refusal
 from billing_mcp.sandbox.store import Row
-from billing_mcp.sandbox.togai import accounts, billable, billing, feature_grants, plan_versions
+from billing_mcp.sandbox.togai import (
+    accounts,
+    associations,
+    billable,
+    billing,
+    feature_grants,
+    plan_versions,
+)
 from billing_mcp.sandbox.togai.columns import packed, unpacked
 from billing_mcp.sandbox.togai.running import effective_details, in_cycle_at
 
@@ -77,6 +84,13 @@ def move(
     cut = clock.written(_cut(request, schedule, details, mode))
     if cut >= schedule["end_date"]:
         return None
+    others = [
+        other
+        for other in associations.of_account(request, account["id"])
+        if other["id"] != schedule["id"]
+    ]
+    period = associations.Period(clock.read(cut).date(), clock.read(schedule["end_date"]).date())
+    associations.refuse_twice(others, target["id"], period)
     same = schedule["price_plan_id"] == target["id"] or retain_offsets
     rest = dict(schedule) | {
         "id": request.new_id("sch"),
