@@ -59,7 +59,7 @@ async def check(company: Company) -> Books:
     books = await read_books(company)
     truths.check_invoices(books, company.model)
     truths.check_usage(books, company)
-    truths.check_credits(books, company.model)
+    truths.check_credits(books, company.model, company.today())
     truths.check_money(books, company.model)
     truths.check_features(books, company.model, company.now)
     holdings.check_seats(books, company.model)

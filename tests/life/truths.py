@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -100,7 +100,7 @@ def check_usage(books: Books, company: Company) -> None:
     assert not any(counted.values()), counted
 
 
-def check_credits(books: Books, model: Model) -> None:
+def check_credits(books: Books, model: Model, today: date) -> None:
     """Granted = consumed + held + expired + voided + left."""
     used = _used(books, "DRAFT"), _used(books, *_FINAL)
     for credit_id, row in books.credits.items():
@@ -124,7 +124,8 @@ def check_credits(books: Books, model: Model) -> None:
             assert moves["VOIDED"] == granted - consumed, row
     assert model.granted.keys() <= books.credits.keys()
     for account_id, account in books.accounts.items():
-        _check_balance(books, account_id, account.balance)
+        own = [row for row in books.credits.values() if row["accountId"] == account_id]
+        _check_balance([row for row in own if row["status"] == "ACTIVE"], account.balance, today)
 
 
 _FINAL = ("DUE", "PAID", "PARTIALLY_PAID", "UN_COLLECTIBLE", "REFUND_INITIATED", "MERGED")
@@ -140,13 +141,18 @@ def _used(books: Books, *statuses: str) -> dict[str, Decimal]:
     return used
 
 
-def _check_balance(books: Books, account_id: str, balance: Row) -> None:
-    own = [row for row in books.credits.values() if row["accountId"] == account_id]
-    active = [row for row in own if row["status"] == "ACTIVE"]
-    assert amount(balance["activeCredits"]) >= amount(balance["availableBalance"]), balance
-    assert amount(balance["availableBalance"]) >= amount(balance["runningBalance"]) >= 0, balance
-    left = sum(amount(row["creditAmount"]) - amount(row["consumedAmount"]) for row in active)
-    assert amount(balance["availableBalance"]) + amount(balance["inapplicableCredits"]) == left
+def _check_balance(active: list[Row], balance: Row, today: date) -> None:
+    """What is left of the active credits, whether it is held or not; later ones apart."""
+    begun = [row for row in active if date.fromisoformat(row["effectiveFrom"]) <= today]
+    granted, consumed, held = (
+        sum((amount(row[name]) for row in begun), NONE)
+        for name in ("creditAmount", "consumedAmount", "holdAmount")
+    )
+    assert amount(balance["activeCredits"]) == granted, balance
+    assert amount(balance["availableBalance"]) == granted - consumed, balance
+    assert amount(balance["runningBalance"]) == granted - consumed - held, balance
+    later = sum(amount(row["creditAmount"]) - amount(row["consumedAmount"]) for row in active)
+    assert amount(balance["inapplicableCredits"]) == later - (granted - consumed), balance
 
 
 def check_money(books: Books, model: Model) -> None:
