@@ -156,7 +156,7 @@ class _Kinds:
         }
         if granted is not None:
             period = {"effective_from": "2026-11-01", "effective_until": "2027-11-01"}
-            rest = {"source": "ENTITLEMENT", "status": "ACTIVE", "used": "0", "beyond": "0"}
+            rest = {"source": "ENTITLEMENT", "status": "ACTIVE", "used": "0"}
             row = {**entry, **period, **rest, "granted": granted}
             store.insert(world.sandbox.backend.db, "feature_entries", row)
         return {

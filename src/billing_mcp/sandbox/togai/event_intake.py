@@ -97,7 +97,7 @@ def take(request: Call, event: dict[str, Any], *, entitled: bool = False) -> Int
     """
     lookups = Lookups(request)
     intake = _taken(lookups, event, entitled=entitled)
-    lookups.additions.keep(request)
+    lookups.keep()
     return intake
 
 
@@ -106,7 +106,7 @@ def take_all(request: Call, events: Iterable[dict[str, Any]]) -> None:
     lookups = Lookups(request)
     for event in events:
         _taken(lookups, event, entitled=False)
-    lookups.additions.keep(request)
+    lookups.keep()
 
 
 def _taken(lookups: Lookups, event: dict[str, Any], *, entitled: bool) -> Intake:
@@ -137,7 +137,9 @@ def _taken(lookups: Lookups, event: dict[str, Any], *, entitled: bool) -> Intake
     if not intake.status.startswith(FAILED):
         if intake.entries:
             number = request.db.execute("select last_insert_rowid()").fetchone()[0]
-            feature_uses.keep(request, number, intake.entries, intake.takings)
+            event_at = number, intake.stamp
+            if feature_uses.keep(request, event_at, intake.entries, intake.takings):
+                lookups.late.add(intake.entries)
         request.effect("event", reference_id, intake.event_id)
     return intake
 

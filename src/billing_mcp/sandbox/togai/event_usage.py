@@ -205,7 +205,7 @@ def move(request: Call, before: Row, schedule_ids: list[str]) -> None:
                 entries.append(_priced(lookups, now, ids))
         changes = {"pipeline": packed(pipeline), "status": METERED if entries else NOT_METERED}
         store.update(request.db, "events", changes, number=row["number"])
-    lookups.additions.keep(request)
+    lookups.keep()
 
 
 def _covering(request: Call, schedule_ids: list[str], moment: datetime) -> Running | None:

@@ -78,15 +78,45 @@ def overage(entries: Iterable[Row], takings: Iterable[Taking]) -> Decimal:
     return total(amount for number, amount in takings if number in numbers)
 
 
-def keep(request: Call, event_number: int, entries: Sequence[Row], takings: list[Taking]) -> None:
-    """An event took these; where others could have had them, all are shared out anew."""
-    for number, amount in takings:
-        _use(request, number, amount)
-        _insert(request, event_number, number, amount)
-    if entries and not _alike(request, entries):
-        first = min(row["effective_from"] for row in entries)
-        last = max(row["effective_until"] for row in entries)
-        share_out(request, entries[0]["account_id"], entries[0]["feature_id"], first, last)
+@dataclass(slots=True)
+class Late:
+    """What is to be shared out anew because events came after later ones; once for a request's
+    events, as it reads all that happened in that time."""
+
+    _times: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+
+    def add(self, entries: Sequence[Row]) -> None:
+        of = entries[0]["account_id"], entries[0]["feature_id"]
+        times = [
+            *self._times.get(of, ()),
+            *(row[name] for row in entries for name in ("effective_from", "effective_until")),
+        ]
+        self._times[of] = min(times), max(times)
+
+    def share_out(self, request: Call) -> None:
+        for (account_id, feature_id), (first, last) in self._times.items():
+            share_out(request, account_id, feature_id, first, last)
+
+
+def keep(
+    request: Call, event: tuple[int, str], entries: Sequence[Row], takings: list[Taking]
+) -> bool:
+    """The event of this number and time took these; whether later ones could have had them."""
+    number, moment = event
+    for entry_number, amount in takings:
+        _use(request, entry_number, amount)
+        _insert(request, number, entry_number, amount)
+    return not _alike(request, entries) and _is_late(request, entries[0]["account_id"], moment)
+
+
+def _is_late(request: Call, account_id: str, moment: str) -> bool:
+    """Whether something of the account that happened later came before."""
+    later = request.db.execute(
+        "select 1 from events where account_id = ? and happened_at > ?"
+        " and status like 'INGESTION_COMPLETED%' limit 1",
+        (account_id, moment),
+    ).fetchone()
+    return later is not None
 
 
 def _alike(request: Call, entries: Sequence[Row]) -> bool:
