@@ -40,6 +40,21 @@ def test_an_event_on_a_final_invoice_cannot_be_taken_back_when_its_plan_has_gone
     assert invoiced(ask) == Decimal("3.50")
 
 
+def test_an_event_that_comes_when_its_plan_has_gone_is_on_no_invoice_and_can_be_taken_back(
+    ask: Asker,
+) -> None:
+    account(ask)
+    schema(ask)
+    cut_after_the_invoice(ask, usageRateCards=[{"usageMeterId": meter(ask), **RATED}])
+    send(ask, "later", "3")
+
+    query = {"account_id": "main", "event_id": "later", "action": "UNDO"}
+    (row,) = ask.done("POST", "/events/correction", **query)["data"]
+
+    assert row["status"] == "REVERTED"
+    assert invoiced(ask) == Decimal("3.50")
+
+
 def test_nor_when_another_plan_runs_in_its_time(ask: Asker) -> None:
     account(ask)
     schema(ask)

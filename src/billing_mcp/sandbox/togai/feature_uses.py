@@ -243,12 +243,20 @@ def is_closed(request: Call, event: Row, schedules: Schedules) -> bool:
 
 
 def is_invoiced(request: Call, event: Row) -> bool:
-    """Whether a final invoice is of the time of an event, though no plan runs then any more."""
+    """Whether an invoice that became final after an event came is of its time.
+
+    To be asked where no plan runs at that time any more.
+    """
     return bool(
         request.db.execute(
             "select 1 from invoices where owner_id = ? and schedule_id is not null"
-            " and status <> 'DRAFT' and start_date <= ? and ? < end_date",
-            (event["account_id"], event["happened_at"], event["happened_at"]),
+            " and status <> 'DRAFT' and start_date <= ? and ? < end_date and generated_at > ?",
+            (
+                event["account_id"],
+                event["happened_at"],
+                event["happened_at"],
+                event["created_at"],
+            ),
         ).fetchone()
     )
 
