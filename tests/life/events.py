@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from life.company import Company, Picks
-from life.model import DUPLICATE, TOO_LATE, Arrival
+from life.model import DUPLICATE, TOO_LATE, UNMEASURED, Arrival
 
 EVENT_IDS = tuple(f"e{number}" for number in range(14))
 UNITS = tuple(Decimal(text) for text in ("1", "4.5", "13", "0.333", "27", "120", "0"))
@@ -69,6 +69,8 @@ async def arrived(company: Company, event: dict[str, Any], *, taken: bool) -> li
     known.append(new)
     assert (new.account_id, new.moment) == (event["accountId"], moment_of(event["timestamp"]))
     assert (new.status == DUPLICATE) is taken, new
+    off = new.schema == "api_calls" and not company.model.measures_calls
+    assert (new.status == UNMEASURED) is (off and new.counted), new
     late = new.moment < company.now - ALWAYS_IN_TIME
     assert late or new.status != TOO_LATE, new
     return known
@@ -98,6 +100,14 @@ def _read(row: dict[str, Any]) -> Arrival:
 
 def moment_of(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
+
+
+async def switch_meter(company: Company, picks: Picks) -> None:
+    """The meter of calls is switched off, or on again: what comes meanwhile is not measured."""
+    on = bool(picks.number(2))
+    tool = "activate-usage-meter" if on else "deactivate-usage-meter"
+    if await company.ask(tool, usageMeterId=company.meters["Calls"]):
+        company.model.measures_calls = on
 
 
 async def correct(company: Company, picks: Picks) -> None:
@@ -131,7 +141,8 @@ async def corrected(
 ) -> None:
     """What a correction of counted events says it did is what is shown afterwards, and no more."""
     if answer is None:
-        assert not meant, company.refused
+        # None is counted, or several are (after 45 days), and one event cannot replace them.
+        assert len(meant) != 1, company.refused
         return
     known = company.model.events[event_id]
     said = Counter(outcome["status"] for outcome in answer["data"])

@@ -7,8 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 NONE = Decimal(0)
+UNMEASURED = "INGESTION_COMPLETED_NO_MATCHING_METERS"
 COUNTED = (
-    "INGESTION_COMPLETED_NO_MATCHING_METERS",
+    UNMEASURED,
     "INGESTION_COMPLETED_EVENT_METERED",
     "INGESTION_COMPLETED_EVENT_NOT_METERED",
 )
@@ -36,12 +37,17 @@ class Arrival:
     def counted(self) -> bool:
         return self.status in COUNTED
 
+    @property
+    def measured(self) -> bool:
+        return self.counted and self.status != UNMEASURED
+
 
 @dataclass(slots=True)
 class Model:
     customers: set[str] = field(default_factory=set)
     accounts: list[str] = field(default_factory=list)
     events: dict[str, list[Arrival]] = field(default_factory=dict)
+    measures_calls: bool = True
     # Money that came in: top-ups, payments, and invoices that were only said to be paid.
     received: Decimal = NONE
     # What of it payments turned into credits.

@@ -59,7 +59,7 @@ def _units(model: Model, schema: str, start: datetime, end: datetime) -> Decimal
         (
             one.units
             for one in model.arrivals(ACCOUNT)
-            if one.counted and one.schema == schema and start <= one.moment < end
+            if one.measured and one.schema == schema and start <= one.moment < end
         ),
         NONE,
     )

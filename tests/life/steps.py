@@ -29,6 +29,7 @@ STEPS: Mapping[str, tuple[int, Step]] = {
     "ask first": (2, events.ask_first),
     "correct": (3, events.correct),
     "undo": (1, events.undo),
+    "switch meter": (1, events.switch_meter),
     "grant": (2, money_in.grant),
     "void credit": (1, money_in.void_credit),
     "top up": (2, money_in.top_up),
