@@ -16,6 +16,7 @@ from billing_mcp.results import compact
 from billing_mcp.server import BillingServer
 
 CUSTOMERS = 100
+EVERYTHING = Settings(toolsets=("all",), secret_tools=True)
 
 
 def tokens(text: str | bytes) -> int:
@@ -63,6 +64,8 @@ async def main() -> None:
         ) as vendor,
     ):
         await tools(client)
+        async with Client(BillingServer(EVERYTHING)) as other:
+            await tools(other)
         for number in range(CUSTOMERS):
             made = await client.call_tool(
                 "create-customer",

@@ -1,4 +1,4 @@
-"""From starting the process to the first `tools/list`, over stdio: product and bare, in turn.
+"""From starting the process to the first `tools/list` over stdio: bare, product, and all its tools.
 
 python benchmarks/startup.py [RUNS]
 """
@@ -11,7 +11,11 @@ import time
 from raw import PRODUCT, clean_environment, pipe
 
 BARE = (sys.executable, "benchmarks/bare.py", "stdio")
-PRODUCT_STDIO = (*PRODUCT, "stdio")
+COMMANDS = {
+    "bare": BARE,
+    "product": (*PRODUCT, "stdio"),
+    "all tools": (*PRODUCT, "stdio", "--toolsets", "all"),
+}
 
 
 async def first_list(command: tuple[str, ...]) -> float:
@@ -23,17 +27,20 @@ async def first_list(command: tuple[str, ...]) -> float:
 
 async def main(runs: int) -> None:
     # The first of each pays for reading the files from disk.
-    for command in (BARE, PRODUCT_STDIO):
+    for command in COMMANDS.values():
         await first_list(command)
-    bare, product = [], []
+    took: dict[str, list[float]] = {name: [] for name in COMMANDS}
     for _ in range(runs):
-        bare.append(await first_list(BARE))
-        product.append(await first_list(PRODUCT_STDIO))
-    pairs = sorted(ours / theirs for ours, theirs in zip(product, bare, strict=True))
-    print(f"bare     median {statistics.median(bare) * 1000:6.0f} ms")
-    print(f"product  median {statistics.median(product) * 1000:6.0f} ms")
-    print(f"ratio of medians {statistics.median(product) / statistics.median(bare):.2f}")
-    print(f"ratio by pair    {statistics.median(pairs):.2f}  ({pairs[0]:.2f} to {pairs[-1]:.2f})")
+        for name, command in COMMANDS.items():
+            took[name].append(await first_list(command))
+    bare = statistics.median(took["bare"])
+    for name, times in took.items():
+        pairs = sorted(ours / theirs for ours, theirs in zip(times, took["bare"], strict=True))
+        median = statistics.median(times)
+        print(
+            f"{name:10} median {median * 1000:5.0f} ms  ratio of medians {median / bare:.2f}  "
+            f"by round {statistics.median(pairs):.2f} ({pairs[0]:.2f} to {pairs[-1]:.2f})"
+        )
 
 
 if __name__ == "__main__":

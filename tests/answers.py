@@ -17,7 +17,17 @@ async def connected(
     """`options` are those of the SDK's client, such as who answers its questions."""
     mode = "legacy" if era == "legacy" else "auto"
     async with Client(server, mode=mode, **options) as client:
+        # A client lists all tools before it validates a first result. What they answer with is
+        # the same on every server of this process, so one list is enough for all its clients.
+        client.session._tool_output_schemas |= _schemas
+        client.session._tool_output_validators |= _validators
         yield client
+        _schemas.update(client.session._tool_output_schemas)
+        _validators.update(client.session._tool_output_validators)
+
+
+_schemas: dict[str, dict[str, Any] | None] = {}
+_validators: dict[str, Any] = {}
 
 
 Answer = CallToolResult | InputRequiredResult

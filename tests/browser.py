@@ -33,10 +33,18 @@ class Browser:
         self._reads = os.fdopen(from_browser, "rb")
         self._number = 0
         self._session: str | None = None
+        self._context: str | None = None
         self.complaints: list[str] = []
 
     def open(self, url: str, *, dark: bool = False, width: int = 900, height: int = 1200) -> None:
-        target = self._asked("Target.createTarget", url="about:blank")["targetId"]
+        """A page that is the only one, of somebody who has been nowhere before."""
+        if self._context is not None:
+            self._asked("Target.disposeBrowserContext", browserContextId=self._context)
+        self._context = self._asked("Target.createBrowserContext")["browserContextId"]
+        self.complaints.clear()
+        target = self._asked(
+            "Target.createTarget", url="about:blank", browserContextId=self._context
+        )["targetId"]
         attached = self._asked("Target.attachToTarget", targetId=target, flatten=True)
         self._session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Log"):

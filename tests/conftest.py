@@ -13,7 +13,7 @@ from answers import connected
 from billing_mcp.config import Settings
 from billing_mcp.server import BillingServer
 
-pytest_plugins = ["anyio", "secret_search"]
+pytest_plugins = ["anyio", "answer_facts", "secret_search"]
 
 
 @pytest.fixture

@@ -3,6 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+import calls.alerts
+import calls.organisation
+import calls.payments
+import calls.price_plans
+import calls.schedules
+from copies import made_once
 from world import CYCLE, World
 
 FAILED_GROUP = "11111111-1111-4111-8111-111111111111"
@@ -25,6 +31,10 @@ PLAN = {
 
 def good_calls(world: World) -> dict[str, dict[str, Any]]:
     """Arguments by tool. Prepares at the vendor what a call needs to find there."""
+    return made_once("good calls", world.sandbox, lambda: _prepared(world))
+
+
+def _prepared(world: World) -> dict[str, dict[str, Any]]:
     _report(world, FAILED_GROUP)
     refuse = {"refuse": ["on-aws"]}
     world.sandbox.backend.run_job("marketplace-report", refuse)
@@ -32,7 +42,15 @@ def good_calls(world: World) -> dict[str, dict[str, Any]]:
     entries = f"/togai/accounts/harbor-main/features/{world.answers}/entries"
     entry_id = world.ask("GET", entries)["data"][0]["id"]
     of_the_ledger = {"get-operation": {"operationId": GRANTED}, "list-operations": {}}
-    return _togai(world, entry_id) | _looked_up(world) | _suger() | _run() | of_the_ledger
+    seeds = _togai(world, entry_id) | _looked_up(world) | _suger() | _run() | of_the_ledger
+    return {
+        **seeds,
+        **calls.alerts.calls(world),
+        **calls.organisation.calls(world),
+        **calls.payments.calls(world),
+        **calls.price_plans.calls(world),
+        **calls.schedules.calls(world),
+    }
 
 
 def _report(world: World, group_id: str) -> None:

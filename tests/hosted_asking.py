@@ -19,7 +19,7 @@ from world import open_world
 HERE = "http://127.0.0.1:9080"
 MCP = f"{HERE}/mcp"
 METADATA = f"{PUBLIC_URL}/.well-known/oauth-protected-resource"
-HOSTED = Settings(auth_issuer=ISSUER, public_url=PUBLIC_URL, toolsets=("all",))
+HOSTED = Settings(auth_issuer=ISSUER, public_url=PUBLIC_URL, toolsets=("all",), secret_tools=True)
 
 
 @asynccontextmanager

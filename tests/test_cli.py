@@ -64,6 +64,15 @@ def test_a_json_row_says_which_operation_of_which_vendor_it_is(
     }
 
 
+def test_a_json_row_says_whether_the_vendor_has_deprecated_the_operation(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    deprecated = [row["name"] for row in tools(capsys) if row["deprecated"]]
+    assert deprecated == ["list-price-plans", "create-price-plan"]
+    rows = tools(capsys, "--toolsets", "all")
+    assert sum(row["deprecated"] for row in rows) == 26
+
+
 def test_tools_prints_a_table_for_people_and_its_sum(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tools"]) == 0
     lines = capsys.readouterr().out.splitlines()

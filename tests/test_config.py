@@ -26,6 +26,7 @@ GOOD: dict[str, tuple[str, Any]] = {
     "TOOLS": ("list-customers grant-credit", ("list-customers", "grant-credit")),
     "EXCLUDE_TOOLS": ("grant-credit", ("grant-credit",)),
     "READ_ONLY": ("TRUE", True),
+    "SECRET_TOOLS": ("true", True),
     "SANDBOX_DATA": ("data/file.db", Path("data/file.db")),
     "SANDBOX_NOW": ("2027-01-01T01:00:00+01:00", datetime(2027, 1, 1, tzinfo=UTC)),
     "HTTP_HOST": ("::1", "::1"),

@@ -1,6 +1,8 @@
 """The verb `keys`: what a person types, what they read, and what is kept."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -225,3 +227,14 @@ def test_words_that_no_other_verb_takes_are_refused(capsys: pytest.CaptureFixtur
     with pytest.raises(SystemExit):
         main(["tools", "add", "desk"])
     assert "unrecognized arguments: add desk" in complaint(capsys)
+
+
+def test_a_key_is_made_without_loading_the_protocol() -> None:
+    """It takes most of a second, and who makes keys makes several."""
+    program = (
+        "import sys, billing_mcp.cli, billing_mcp.keys; print({'mcp', 'jwt'} & {*sys.modules})"
+    )
+    made = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert made.stdout == "set()\n"

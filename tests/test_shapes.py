@@ -119,6 +119,11 @@ def test_a_signature_is_published_as_a_closed_object_without_noise() -> None:
     }
 
 
+def test_a_shape_is_made_once_for_all_servers_of_a_process() -> None:
+    assert shape("make-thing") is shape("make-thing")
+    assert shape("make-thing") is not shape("send-once")
+
+
 def test_only_a_tool_whose_answer_is_trimmed_has_a_detail() -> None:
     assert "detail" in shape("list-things").input_schema["properties"]
     assert "detail" in shape("send-once").input_schema["properties"]

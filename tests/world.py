@@ -13,6 +13,7 @@ from billing_mcp.sandbox.suger.buyers import insert_buyer
 from billing_mcp.sandbox.suger.entitlements import insert_entitlement
 from billing_mcp.sandbox.togai.invoices import NewInvoice, insert_invoice
 from billing_mcp.server import BillingServer
+from copies import made_once
 
 # What a caller would write down to be able to repeat a write.
 OPERATION = "6f1c1f6e-0a51-4c55-9a5e-0d2f6a1b7c3d"
@@ -59,12 +60,16 @@ def open_world(server: BillingServer, settings: SandboxSettings | None = None) -
 
 def furnish(sandbox: Sandbox) -> World:
     """Make this company in an empty sandbox."""
-    world = _togai(sandbox)
+    return World(sandbox, **made_once("world", sandbox, lambda: _made(sandbox)))
+
+
+def _made(sandbox: Sandbox) -> dict[str, str]:
+    ids = _togai(sandbox)
     _suger(sandbox)
-    return world
+    return ids
 
 
-def _togai(sandbox: Sandbox) -> World:
+def _togai(sandbox: Sandbox) -> dict[str, str]:
     ask = sandbox.backend.request
     for customer_id, name in (("harbor-labs", "Harbor Labs"), ("north-mill", "North Mill")):
         email = f"billing@{customer_id}.example"
@@ -88,15 +93,14 @@ def _togai(sandbox: Sandbox) -> World:
     }
     feature_id = ask("POST", "/togai/features", feature)["id"]
     plan_id = _assistant_plan(sandbox, feature_id)
-    return World(
-        sandbox=sandbox,
-        calls_meter=meter(sandbox, "API calls", "api_calls", "calls"),
-        requests_meter=meter(sandbox, "Requests", "api_calls"),
-        answers_meter=meter(sandbox, "Answers given", "answers"),
-        answers=feature_id,
-        plan=plan_id,
-        invoice=_invoice(sandbox, plan_id),
-    )
+    return {
+        "calls_meter": meter(sandbox, "API calls", "api_calls", "calls"),
+        "requests_meter": meter(sandbox, "Requests", "api_calls"),
+        "answers_meter": meter(sandbox, "Answers given", "answers"),
+        "answers": feature_id,
+        "plan": plan_id,
+        "invoice": _invoice(sandbox, plan_id),
+    }
 
 
 def meter(sandbox: Sandbox, name: str, schema: str, attribute: str | None = None) -> str:
@@ -143,7 +147,12 @@ def _assistant_plan(sandbox: Sandbox, feature_id: str) -> str:
 
 def _invoice(sandbox: Sandbox, plan_id: str) -> str:
     """October of harbor-main: 49.50 USD, due."""
-    lines = {"description": "Grand total", "type": "GRAND_TOTAL_AMOUNT", "value": Decimal("49.50")}
+    lines = {
+        "description": "Grand total",
+        "type": "GRAND_TOTAL_AMOUNT",
+        "value": Decimal("49.50"),
+        "lineItems": [],
+    }
     with sandbox.backend.transaction() as call:
         new = NewInvoice(
             account_id="harbor-main",

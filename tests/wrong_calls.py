@@ -7,20 +7,72 @@ from typing import Any
 
 from billing_mcp.catalog import shipped_schemas
 
-SCHEMAS = shipped_schemas()
 TEXT = "1234"  # long enough for a name, and a number where a number is published as text
 PLAN = {
     "supportedCurrencies": ["USD"],
     "pricingCycleConfig": {"interval": "MONTHLY", "gracePeriod": 3},
 }
+SLAB_RATES = [{"order": 1, "rate": "0.05"}]
 SAMPLES = {
     "primaryEmail": "billing@acme.example",
+    "email": "payable@acme.example",
+    "emailRecipients": ["payable@acme.example"],
+    "additionalEmailRecipients": ["books@acme.example"],
     "invoiceCurrency": "USD",
     "pricePlanDetails": PLAN,
+    # Published in short form: each part replaces the plan's.
+    "pricePlanDetailsOverride": {"supportedCurrencies": ["USD"]},
+    "associationOverride": {"supportedCurrencies": ["USD"]},
+    "purchasePlanOverride": {},
     "properties": {"region": "eu"},
     "partner": "AWS",
     "currency": "USD",
     "supportedCurrencies": ["USD"],
+    "currencies": ["USD"],
+    "operations": [
+        {
+            "actionType": "CREATE",
+            "rateCardName": TEXT,
+            "rateCard": {
+                "billableId": "fee",
+                "type": "FIXED_FEE",
+                "invoiceTiming": "IN_ARREARS",
+                "rateCardDetails": {
+                    "fixedFeeRateCard": {
+                        "id": "fee",
+                        "enableProration": False,
+                        "rateValues": [{"currency": "USD", "rate": "49"}],
+                    }
+                },
+            },
+        }
+    ],
+    # Published in short form, as cards are.
+    "usageRates": [{"usageMeterId": "um.1", "slabRates": SLAB_RATES}],
+    "fixedFeeRates": [{"id": "fee", "rate": "49"}],
+    "licenseRates": [{"id": "seats", "slabRates": SLAB_RATES}],
+    "billingEntitlementRates": [{"id": "feat.1", "slabRates": SLAB_RATES}],
+    "entitlementOverageRates": [{"id": "feat.1", "slabRates": SLAB_RATES}],
+    "creditGrantRates": [
+        {
+            "id": "bonus",
+            "creditAmount": "100",
+            "slabDetails": [{"startAfter": "0", "priceType": "FLAT", "rate": "90"}],
+        }
+    ],
+    # A charge is worth a value, or a rate times a quantity.
+    "items": [{"name": TEXT, "value": TEXT, "considerForRevenue": True}],
+    # Not everything can be asked of every metric.
+    "metricQueries": [
+        {
+            "name": "REVENUE",
+            "aggregationPeriod": "DAY",
+            "groupBy": "ACCOUNT_ID",
+            "filters": [{"fieldName": "ACCOUNT_ID", "fieldValues": [TEXT]}],
+            "configs": {"CURRENCY": "BASE"},
+            "id": TEXT,
+        }
+    ],
     "startAfter": "0",
     "dayOffset": "1",
     "monthOffset": "1",
@@ -44,6 +96,24 @@ class Wrong:
     field: str
     arguments: dict[str, Any]
     says: str
+
+
+def whole_schema(schema: Any, definitions: dict[str, Any] | None = None) -> Any:
+    """A schema with each definition in the places where it is used."""
+    if isinstance(schema, list):
+        return [whole_schema(item, definitions) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    definitions = definitions or schema.get("$defs", {})
+    if "$ref" in schema:
+        return whole_schema(definitions[schema["$ref"].rsplit("/", 1)[-1]], definitions)
+    return {name: whole_schema(item, definitions) for name, item in schema.items()}
+
+
+SCHEMAS = {
+    name: tool | {"inputSchema": whole_schema(tool["inputSchema"])}
+    for name, tool in shipped_schemas().items()
+}
 
 
 def sample(name: str, schema: dict[str, Any]) -> Any:
@@ -165,10 +235,12 @@ def wrong_texts(schema: dict[str, Any]) -> Iterator[tuple[str, Any, str]]:
     if "maxLength" in schema:
         most = schema["maxLength"]
         yield "too long", "x" * (most + 1), f"at most {most} characters"
-    if "pattern" in schema and not schema["pattern"].startswith(r"^\d+"):
-        yield "another pattern", "?", f"must match {schema['pattern']}"
-    elif "pattern" in schema:
-        yield "negative", "-1", "must be a number"
+    pattern = schema.get("pattern", "")
+    if pattern and not pattern.startswith((r"^\d+", r"^-?\d+")):
+        yield "another pattern", "?", f"must match {pattern}"
+    elif pattern:
+        if not pattern.startswith("^-?"):
+            yield "negative", "-1", "must be a number"
         yield "an exponent", "1e5", "must be a plain decimal number"
         yield "not a number", "NaN", "must be a plain decimal number"
     match schema.get("format"):

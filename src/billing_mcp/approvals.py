@@ -4,16 +4,15 @@ The command line, the chat and the HTTP page all come here. Nothing that a model
 does.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from billing_mcp import errors
 from billing_mcp.guard.gate import Gate
-from billing_mcp.guard.ledger import LedgerError, Planned, PlanRefused
+from billing_mcp.guard.ledger import Planned, PlanRefused
 from billing_mcp.guard.operations import Filters, Operation, State
-from billing_mcp.ledgers import Ledgers
+from billing_mcp.ledgers import Ledgers, told
 from billing_mcp.results import as_json
 from billing_mcp.tenants import Tenant
 from billing_mcp.wire import utc_text
@@ -34,7 +33,7 @@ async def pending(tenant: Tenant) -> list[Operation]:
     """
     waiting: list[Operation] = []
     ledgers = tenant.ledgers
-    with _told():
+    with told():
         for environment in ledgers.environments:
             # Looking must not make a file where no write was ever asked for.
             if ledgers.place(environment) is None or ledgers.may_hold_something(environment):
@@ -77,7 +76,7 @@ async def approve(tenant: Tenant, operation_id: str, by: str, *, identified: boo
     gate, operation = await _found(tenant, operation_id)
     if not identified:
         refuse_unproven(operation)
-    with _told():
+    with told():
         answer = await gate.ledger.approve(operation.key, by)
     return _moved(answer, operation)
 
@@ -85,7 +84,7 @@ async def approve(tenant: Tenant, operation_id: str, by: str, *, identified: boo
 async def deny(tenant: Tenant, operation_id: str, by: str, why: str) -> Operation:
     """Refuse a plan for good, as long as it has not begun. Raises our errors."""
     gate, operation = await _found(tenant, operation_id)
-    with _told():
+    with told():
         answer = await gate.ledger.deny(operation.key, by, errors.one_line(why, REASON_LIMIT))
     return _moved(answer, operation)
 
@@ -143,7 +142,7 @@ async def _found(tenant: Tenant, operation_id: str) -> tuple[Gate, Operation]:
             next_step=_LIST,
         ) from error
     ledgers = tenant.ledgers
-    with _told():
+    with told():
         for environment in ledgers.environments:
             if ledgers.place(environment) is None or ledgers.may_hold_something(environment):
                 gate = await ledgers.gate(environment)
@@ -215,14 +214,3 @@ def data_setting(tenant: Tenant) -> str:
     if tenant.server.tenants_file is None:
         return "BILLING_MCP_SANDBOX_DATA"
     return f"tenants.{tenant.name}.sandbox_data"
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    try:
-        yield
-    except LedgerError as error:
-        raise errors.Unavailable(
-            f"The ledger of writes cannot be used ({error}).",
-            next_step="Whoever runs this server can look with `billing-mcp doctor`.",
-        ) from error

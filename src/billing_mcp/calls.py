@@ -4,15 +4,16 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from pydantic import ValidationError
 
 from billing_mcp import errors, results, tools
 from billing_mcp.credentials import Environment, Vendor
 from billing_mcp.declarations import Declaration, Effect, Stake, Undecided, Verdict, Write
+from billing_mcp.guard.arguments import whole
 from billing_mcp.guard.runs import Performed
-from billing_mcp.params import FOUND_BY
+from billing_mcp.params import FOUND_BY, uuid_of
 from billing_mcp.results import Detail, Envelope, Outcome
 from billing_mcp.shapes import Shape
 from billing_mcp.tenants import Caller, Tenant
@@ -64,12 +65,13 @@ class Question:
     given: dict[str, Any] = field(default_factory=dict, init=False)
     whole: bool = False
 
-    async def ask(self, kept: Mapping[str, Any]) -> Verdict:
+    async def ask(self, kept: Mapping[str, Any], baseline: Any) -> Verdict:
         """Only reads are sent, whatever the tool is. Raises our errors."""
         write = self.built.declaration.write
         if write is None:
             return Undecided("this version of the server does not write by that tool")
         binding = self._reading()
+        binding.baseline = baseline
         verdict = await write.reconcile(self.built.handle(self.tenant, binding), kept)
         self.binding.environment = binding.environment
         return verdict
@@ -152,11 +154,21 @@ class ToolCall(Question):
     def destructive(self) -> bool:
         return self.built.declaration.hints.destructive
 
+    async def ask(self, _: Mapping[str, Any], baseline: Any) -> Verdict:
+        """By the call itself, which has the personal data that the ledger does not keep."""
+        return await Question.ask(self, whole(self.given), baseline)
+
     async def stake(self) -> Stake:
         return await self.write.stake(self.built.handle(self.tenant, self._reading()), self.given)
 
     async def preview(self) -> Effect:
         return await self.write.preview(self.built.handle(self.tenant, self._reading()), self.given)
+
+    async def baseline(self) -> Any:
+        if self.write.baseline is None:
+            return None
+        handle = self.built.handle(self.tenant, self._reading())
+        return await self.write.baseline(handle, self.given)
 
     def validate(self) -> None:
         """Raises `InvalidRequest` for all that is wrong with the arguments."""
@@ -228,10 +240,7 @@ class ToolCall(Question):
 
 def _operation_id(given: object) -> str:
     """The caller's id if it is one, else a new one: an error of a write has an id as well."""
-    try:
-        return str(UUID(given.strip())) if isinstance(given, str) else str(uuid4())
-    except ValueError:
-        return str(uuid4())
+    return uuid_of(given) or str(uuid4())
 
 
 def _point_to_ids(error: errors.BillingError, arguments: Mapping[str, Any]) -> None:

@@ -12,10 +12,12 @@ import logging
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from typing import Any
 
 from billing_mcp import errors, recovery, results, scopes, tools
+from billing_mcp.aliases import own_name
 from billing_mcp.calls import Built, Question, ToolCall
 from billing_mcp.config import Settings
 from billing_mcp.credentials import SettingsError, TenantSettings
@@ -33,8 +35,14 @@ logger = logging.getLogger(__name__)
 def shipped_schemas() -> dict[str, dict[str, Any]]:
     """The tools as `tools/list` shows them, from the file in the package; by name.
 
-    A test proves that the file equals what the code builds.
+    A test proves that the file equals what the code builds. The tools are not to be changed.
     """
+    return dict(_shipped())
+
+
+@cache
+def _shipped() -> dict[str, dict[str, Any]]:
+    """Read once by a process that makes many servers, as the tests do."""
     text = resources.files("billing_mcp").joinpath("schemas.json").read_text(encoding="utf-8")
     return {tool["name"]: tool for tool in json.loads(text)}
 
@@ -82,7 +90,7 @@ class Catalog:
 
     def needed_scope(self, name: str) -> str:
         """The scope that a call of a tool needs. Raises `KeyError` for an unknown tool."""
-        reads = self._schemas[name]["annotations"]["readOnlyHint"]
+        reads = self._schemas[own_name(name)]["annotations"]["readOnlyHint"]
         return scopes.READ if reads else scopes.WRITE
 
     def schema(self, name: str) -> dict[str, Any]:
@@ -137,6 +145,11 @@ class Catalog:
                 f"{name} needs {VENDOR_NAMES[vendor]}, and this server has no key for it.",
                 next_step=f"Whoever runs it can set {vendor.upper()}_API_KEY.",
             )
+        if name in tools.SECRET and not self.settings.secret_tools:
+            return errors.NotPermitted(
+                f"{name} answers with a secret, and this server has such tools switched off.",
+                next_step="Whoever runs it can start it with --secret-tools true.",
+            )
         return None
 
     def built(self, name: str) -> Built:
@@ -169,6 +182,7 @@ class Catalog:
         whole: bool = False,
     ) -> Outcome:
         """Let the call in, and tell whoever watches its tenant how it ended."""
+        name = own_name(name)
         tool = name if name in tools.MODULES else "unknown"
         observer = caller.tenant.observer
         operation_id, ended = None, CANCELLED
@@ -232,14 +246,19 @@ class Catalog:
 
     def _unserved(self, name: str, caller: Caller) -> errors.BillingError:
         if name in tools.MODULES:
-            return self.refusal(name, caller) or errors.NotPermitted(
-                f"{name} is not among the toolsets this server serves.",
-                next_step=f"Whoever runs it can add --tools {name}.",
-            )
+            return self.refusal(name, caller) or self._unlisted(name, caller)
         near = nearest(name, self.served_to(caller), 3)
         hint = f"Did you mean {' or '.join(near)}?" if near else "tools/list names those there are."
         quoted = errors.one_line(name, 60)
         return errors.NotFound(f'There is no tool "{quoted}".', next_step=hint)
+
+    def _unlisted(self, name: str, caller: Caller) -> errors.BillingError:
+        runner = tools.RUNNERS[self.needed_scope(name) == scopes.READ]
+        by_runner = f"{runner} runs it. " if self.is_served(runner, caller) else ""
+        return errors.NotPermitted(
+            f"{name} is not among the toolsets this server serves.",
+            next_step=f"{by_runner}Whoever runs this server can add --tools {name}.",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +304,8 @@ def _names_of_toolsets(chosen: Iterable[str]) -> set[str]:
 def _known(setting: str, names: Iterable[str]) -> set[str]:
     for name in names:
         if name not in tools.MODULES:
-            near = nearest(name, list(tools.MODULES))
+            meant = own_name(name)
+            near = nearest(name, list(tools.MODULES)) if meant == name else [meant]
             hint = f" Did you mean {near[0]}?" if near else " See `billing-mcp tools`."
             raise SettingsError(f"{setting} names an unknown tool, {name}.{hint}")
     return set(names)

@@ -66,6 +66,7 @@ VARIABLES = (
     Variable("TOOLS", "further tools to serve, by name", "none", "list"),
     Variable("EXCLUDE_TOOLS", "tools never to serve, whatever else is set", "none", "list"),
     Variable("READ_ONLY", "serve only tools that change nothing; wins", "false", "boolean"),
+    Variable("SECRET_TOOLS", "let tools answer with tokens that Togai gives", "false", "boolean"),
     Variable("SANDBOX_DATA", "file the sandbox keeps its data in", "in memory", "path"),
     Variable("SANDBOX_NOW", "the sandbox clock at its start (UTC)", "2026-11-20T12:00:00Z", "time"),
     Variable("HTTP_HOST", "address `http` listens on", "127.0.0.1"),
@@ -119,6 +120,7 @@ class Settings:
     tools: tuple[str, ...] = ()
     exclude_tools: tuple[str, ...] = ()
     read_only: bool = False
+    secret_tools: bool = False
     sandbox_data: Path | None = None
     sandbox_now: datetime | None = None
     http_host: str = "127.0.0.1"

@@ -21,19 +21,30 @@ class NotApplied:
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
-    """The vendor offers no way to tell. `look_at` says where a person may look and for what."""
+    """The vendor offers no way to tell. `look_at` says where a person may look and for what;
+    `next_step` what to do, where that is not to ask again later."""
 
     look_at: str
     retry_after_s: int | None = None
+    next_step: str | None = None
 
 
 Verdict = Applied | NotApplied | Undecided
 Reconcile = Callable[[Any, Mapping[str, Any]], Awaitable[Verdict]]
 """Finds out by reading what became of a write whose answer was lost.
 
-It is given the vendor's handle, which knows the operation id, and the arguments as the ledger keeps
-them: JSON values and Decimals, without secrets and personal data. It never writes. Raises our
-errors when the vendor cannot be read.
+It is given the vendor's handle, which knows the operation id and the baseline, and the arguments as
+the ledger keeps them: JSON values and Decimals, without secrets and personal data. It never writes.
+Raises our errors when the vendor cannot be read.
+"""
+
+
+Baseline = Callable[[Any, Mapping[str, Any]], Awaitable[Any]]
+"""Reads what the vendor has just before a write is sent, so that `reconcile` can tell the write's
+trace from what was there: as little as that takes, in JSON, for the ledger keeps it.
+
+It is given the vendor's handle and the validated arguments; None says that nothing there would
+help. It never writes. Raises our errors: then nothing is sent.
 """
 
 
@@ -114,15 +125,16 @@ class Write:
     `key` is the vendor's field that dedupes it (None: one attempt, never repeated), `target` the
     argument that says who is affected and `amount` the one that is money given to them; `stake`
     finds out whose and of which currency. `find_out` is what to do when an answer was lost and
-    `reconcile` how this server does it; `preview` finds out what it would do. `own_id` finds the
-    operation id in the arguments where a caller may bring the vendor's key there; `is_partial` says
-    of a result that some of its items were not done.
+    `reconcile` how this server does it, with the `baseline` if that takes one; `preview` finds out
+    what it would do. `own_id` finds the operation id in the arguments where a caller may bring the
+    vendor's key there; `is_partial` says of a result that some of its items were not done.
     """
 
     find_out: str
     reconcile: Reconcile
     preview: Preview
     stake: FindStake
+    baseline: Baseline | None = None
     key: str | None = None
     target: str | None = None
     amount: str | None = None

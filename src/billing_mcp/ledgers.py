@@ -5,7 +5,8 @@ are imported where they are opened, because a server that only reads needs none.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,6 +34,18 @@ OTHER_PLACES = "Set BILLING_MCP_LEDGER_URL to a file, or to a postgresql:// URL.
 
 def real_time() -> datetime:
     return datetime.now(UTC)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """A ledger that fails is told to whoever asked as `Unavailable`."""
+    try:
+        yield
+    except LedgerError as error:
+        raise errors.Unavailable(
+            f"The ledger of writes cannot be used ({error}).",
+            next_step="Whoever runs this server can look with `billing-mcp doctor`.",
+        ) from error
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from billing_mcp.guard.ledger import LedgerError
 from billing_mcp.guard.operations import Filters
 from billing_mcp.results import compact, values, visible
 from billing_mcp.tenants import Tenant
-from billing_mcp.tools import TOOLSET_OF, vendor_of
+from billing_mcp.tools import SUPERSEDED, TOOLSET_OF, vendor_of
 from billing_mcp.tools.ledger import shown
 
 # The latest of each tenant; list-operations has filters and pages.
@@ -143,7 +143,7 @@ def tool_rows(catalog: Catalog) -> list[Row]:
             "method": method,
             "path": path,
             "hints": declaration.hints.facts(),
-            "deprecated": False,
+            "deprecated": name in SUPERSEDED,
             "modelTokens": len(compact(seen).encode()) // 4,
         }
         rows.append({key: value for key, value in row.items() if value is not None})

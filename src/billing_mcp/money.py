@@ -133,6 +133,11 @@ def total(numbers: Iterable[Decimal]) -> Decimal:
         return sum(numbers, Decimal(0))
 
 
+def product(left: Decimal, right: Decimal) -> Decimal:
+    """The exact product."""
+    return _WIDE.multiply(left, right)
+
+
 def plain(number: Decimal) -> str:
     """The number in plain notation, every digit kept: never an exponent."""
     return format(number, "f")

@@ -15,6 +15,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainValidator,
+    SecretStr,
     WithJsonSchema,
 )
 from pydantic_core import PydanticCustomError
@@ -23,6 +24,8 @@ from billing_mcp import errors, money
 
 # For every text whose own bound is not lower. No argument of these tools is prose.
 LONGEST_TEXT = 4000
+# As a URN, with some space around it.
+LONGEST_UUID = 100
 
 # With halves of surrogate pairs, which Python's texts can hold but UTF-8 cannot.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
@@ -33,7 +36,27 @@ FOUND_BY = {
     "accountId": "list-accounts",
     "featureId": "get-entitlements-account",
     "entryId": "list-feature-credits-entries-feature",
+    "alertTemplateId": "list-alert-templates",
+    "alertId": "list-alerts",
+    "incidentId": "list-incidents",
+    "alias": "list-aliases",
+    "eventId": "list-events",
+    "eventSchemaName": "list-event-schemas",
+    "fileId": "list-reports",
+    "settingId": "list-settings",
+    "usageMeterId": "list-usage-meters",
+    "jobId": "list-jobs",
+    "licenseId": "list-addons",
+    "migrationId": "list-migrations",
+    "pricePlanId": "list-price-plans",
+    "purchaseId": "list-account-purchases",
+    "purchaseProposalId": "list-account-proposals",
+    "scheduleId": "list-account-schedules",
     "billableMetricId": "list-billable-metrics",
+    "creditId": "list-credits",
+    "invoiceGroupId": "list-invoice-groups",
+    "invoiceId": "list-invoices",
+    "paymentId": "list-payments",
     "usageRecordGroupId": "list-usagerecordgroups",
     "entitlementId": "list-usagerecordgroups",
 }
@@ -69,6 +92,14 @@ Name = Annotated[str, AfterValidator(on_one_line)]
 """Text on one line. Give it its own lengths: `Annotated[Name, Field(max_length=50)]`."""
 
 
+def _secret(value: SecretStr) -> SecretStr:
+    on_one_line(value.get_secret_value())
+    return value
+
+
+Password = Annotated[SecretStr, AfterValidator(_secret)]
+
+
 def _decimal(
     *, minimum: Decimal | None = None, above: Decimal | None = None
 ) -> Callable[[Any], Decimal]:
@@ -98,6 +129,11 @@ _ARGUMENT_DIGITS = 40
 _UNSIGNED_SCHEMA = WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?$"})
 NonNegative = Annotated[Decimal, PlainValidator(_decimal(minimum=Decimal(0))), _UNSIGNED_SCHEMA]
 Positive = Annotated[Decimal, PlainValidator(_decimal(above=Decimal(0))), _UNSIGNED_SCHEMA]
+Signed = Annotated[
+    Decimal,
+    PlainValidator(_decimal()),
+    WithJsonSchema({"type": "string", "pattern": r"^-?\d+(\.\d+)?$"}),
+]
 
 
 def _day(value: Any) -> date:
@@ -160,12 +196,20 @@ OrgId = Annotated[
 ]
 
 
+def uuid_of(value: object) -> str | None:
+    """The UUID that a caller wrote, as it is usually written; None when it is none."""
+    # A long text is not looked into: `UUID` would copy all of it several times.
+    if not isinstance(value, str) or len(value) > LONGEST_UUID:
+        return None
+    try:
+        return str(UUID(value.strip()))
+    except ValueError:
+        return None
+
+
 def _uuid(value: Any) -> str:
-    if isinstance(value, str):
-        try:
-            return str(UUID(value.strip()))
-        except ValueError:
-            pass
+    if (found := uuid_of(value)) is not None:
+        return found
     raise wrong("a UUID such as 6f1c1f6e-0a51-4c55-9a5e-0d2f6a1b7c3d, or nothing")
 
 

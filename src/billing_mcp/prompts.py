@@ -28,6 +28,7 @@ from mcp.types import (
 from billing_mcp.catalog import Catalog
 from billing_mcp.errors import BillingError, NotPermitted, one_line
 from billing_mcp.tenants import Caller
+from billing_mcp.tools import RUNNERS
 from billing_mcp.validation import nearest
 
 LONGEST_VALUE = 200
@@ -195,7 +196,7 @@ class Prompts:
             if refusal := catalog.refusal(tool, caller):
                 return refusal
             reads = catalog.schema(tool)["annotations"]["readOnlyHint"]
-            runner = "run-read-tool" if reads else "run-write-tool"
+            runner = RUNNERS[reads]
             if tool not in served and runner not in served:
                 return NotPermitted(
                     f"{tool} is not among the toolsets this server serves.",

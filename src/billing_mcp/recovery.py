@@ -1,8 +1,7 @@
 """What a crash or a lost answer has left open, decided at the start and when somebody looks."""
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from billing_mcp import errors
@@ -10,6 +9,7 @@ from billing_mcp.guard import reconcile
 from billing_mcp.guard.ledger import LedgerError
 from billing_mcp.guard.operations import OPEN, Filters, Listing, Operation
 from billing_mcp.guard.reconcile import Question, Recovery
+from billing_mcp.ledgers import told
 from billing_mcp.tenants import Tenant
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ async def decided(question_of: QuestionOf, tenant: Tenant, operation_id: str) ->
 
     Raises our errors.
     """
-    with _told():
+    with told():
         found = await tenant.ledgers.find(operation_id)
         if found is None:
             return None
@@ -40,19 +40,8 @@ async def decided(question_of: QuestionOf, tenant: Tenant, operation_id: str) ->
 
 async def listed(tenant: Tenant, filters: Filters, size: int, after: str | None) -> Listing:
     """Raises our errors, and `ValueError` for an `after` that no page gave."""
-    with _told():
+    with told():
         return await tenant.ledgers.list(filters, size, after)
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    try:
-        yield
-    except LedgerError as error:
-        raise errors.Unavailable(
-            f"The ledger of writes cannot be read ({error}).",
-            next_step="Whoever runs this server can look with `billing-mcp doctor`.",
-        ) from error
 
 
 async def recover(question_of: QuestionOf, tenant: Tenant) -> None:

@@ -36,7 +36,8 @@ class Result(BaseModel):
 
     `concise` names what a list shows of it (dots go into nested fields), `ordinary` the values it
     leaves out there because nearly every row has them (the tool's description says so). `amounts`
-    names the fields that are money in the currency that `currency()` gives.
+    names the fields that are money in the currency that `currency()` gives, `secret` those that are
+    shown once and kept nowhere.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -44,6 +45,7 @@ class Result(BaseModel):
     concise: ClassVar[tuple[str, ...]] = ()
     ordinary: ClassVar[Mapping[str, frozenset[str]]] = {}
     amounts: ClassVar[frozenset[str]] = frozenset()
+    secret: ClassVar[frozenset[str]] = frozenset()
     long: ClassVar[bool] = False
 
     def currency(self) -> str | None:
@@ -59,7 +61,7 @@ class Page(Result, Generic[Row]):
     # A Go server such as Suger's may write an empty list as null.
     data: Annotated[list[Row], BeforeValidator(lambda rows: [] if rows is None else rows)] = Field(
         default_factory=list,
-        validation_alias=AliasChoices("data", "usageRecordGroups", "usageRecordReports"),
+        validation_alias=AliasChoices("data", "events", "usageRecordGroups", "usageRecordReports"),
     )
     note: str | None = None
 
@@ -167,11 +169,22 @@ class Outcome:
     structured: dict[str, Any]
     text: str
     status: int = 200
+    secret: frozenset[str] = frozenset()  # members that are kept nowhere
 
     @property
     def is_error(self) -> bool:
         # A write that waits for a plan or a person is a success of HTTP, but nothing was done.
         return self.status >= 400 or self.status == errors.ApprovalRequired.status
+
+    def without_secrets(self) -> "Outcome":
+        """What may be kept of it."""
+        if not self.secret:
+            return self
+        kept = {
+            name: "[secret]" if name in self.secret else value
+            for name, value in self.structured.items()
+        }
+        return Outcome(kept, visible("\n".join(_lines(kept))), self.status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +222,8 @@ def success(
     # The head first for a reader, and last because what it says is ours and not the vendor's.
     head = envelope.head()
     structured = head | (found if whole else _bounded(found)) | head
-    return Outcome(structured, visible("\n".join(_lines(structured))))
+    text = visible("\n".join(_lines(structured)))
+    return Outcome(structured, text, secret=result.secret)
 
 
 def failure(error: errors.BillingError, envelope: Envelope) -> Outcome:

@@ -29,9 +29,18 @@ def holds(found: Any, wanted: Any) -> bool:
             and len(found) == len(wanted)
             and all(holds(one, other) for one, other in zip(found, wanted, strict=True))
         )
-    if isinstance(wanted, str) and any(mark in wanted for mark in _TAKEN_OUT):
+    if is_taken_out(wanted):
         return True
     return _same(found, wanted)
+
+
+def is_taken_out(wanted: Any) -> bool:
+    """Whether something of what was asked for is no longer known."""
+    if isinstance(wanted, Mapping):
+        return any(is_taken_out(value) for value in wanted.values())
+    if isinstance(wanted, list):
+        return any(is_taken_out(value) for value in wanted)
+    return isinstance(wanted, str) and any(mark in wanted for mark in _TAKEN_OUT)
 
 
 def _same(found: Any, wanted: Any) -> bool:

@@ -17,7 +17,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 
-from billing_mcp import tools
 from billing_mcp.spelling import Spelling
 
 # What a match is worth: of the word itself, of a thing by another name, of two neighbours, of what
@@ -68,11 +67,6 @@ class Operation:
     @property
     def reads(self) -> bool:
         return self.kind == "read"
-
-    @property
-    def exists(self) -> bool:
-        """Whether there is a tool for it yet."""
-        return self.name in tools.MODULES
 
 
 @functools.cache

@@ -1,8 +1,9 @@
 """A tool's shape: the closed model of its arguments and the schemas that are published for it."""
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
@@ -28,8 +29,14 @@ class Shape:
     handle: Any  # the vendor's class of `upstream`, or `Door`
     arguments: type[BaseModel]
     input_schema: dict[str, Any]
-    output_schema: dict[str, Any]
+    result: type[Result | Outcome]
+    writes: bool
     decoded: frozenset[str]
+
+    @property
+    def output_schema(self) -> dict[str, Any]:
+        """Made when it is asked for: a call needs none, and it costs more than all the rest."""
+        return _output_schema(self.result, writes=self.writes)
 
     def validate(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments for the function. Raises pydantic's `ValidationError`.
@@ -47,7 +54,13 @@ class Shape:
 
 def shape_of(declaration: Declaration) -> Shape:
     """Build the models and schemas of a declared tool from its function's signature."""
-    signature = inspect.signature(declaration.function)
+    return _shape(declaration.function, writes=declaration.write is not None)
+
+
+@cache
+def _shape(function: Callable[..., Awaitable[Any]], *, writes: bool) -> Shape:
+    """Kept: it is the same for every server of a process."""
+    signature = inspect.signature(function)
     first, *parameters = signature.parameters.values()
     fields: dict[str, Any] = {
         parameter.name: (
@@ -56,23 +69,20 @@ def shape_of(declaration: Declaration) -> Shape:
         )
         for parameter in parameters
     }
-    if declaration.write is not None:
+    if writes:
         fields["dryRun"] = DRY_RUN
         fields["operationId"] = OPERATION_ID
     if _has_detail(signature.return_annotation):
         fields["detail"] = DETAIL
-    arguments = create_model(
-        declaration.function.__name__, __config__=ConfigDict(extra="forbid"), **fields
-    )
+    arguments = create_model(function.__name__, __config__=ConfigDict(extra="forbid"), **fields)
     schema = clean(arguments.model_json_schema())
     schema["additionalProperties"] = False
     return Shape(
         handle=first.annotation,
         arguments=arguments,
         input_schema=schema,
-        output_schema=_output_schema(
-            signature.return_annotation, writes=declaration.write is not None
-        ),
+        result=signature.return_annotation,
+        writes=writes,
         decoded=frozenset(
             name
             for name, property_ in schema.get("properties", {}).items()

@@ -36,6 +36,7 @@ class Answer:
     status: int
     body: Any
     attempts: int = 1
+    location: str | None = None  # where a redirect leads; it is never followed
 
 
 @dataclass(slots=True)
@@ -58,6 +59,7 @@ class Binding:
     before_sending: Callable[[], Awaitable[None]] | None = None
     # An earlier try of this operation may have been applied.
     tried_before: bool = False
+    baseline: Any = None
     request_ids: list[str] = field(default_factory=list)
 
 
@@ -104,6 +106,11 @@ class Handle:
     def tried_before(self) -> bool:
         """Whether an earlier call of this operation may have been applied."""
         return self._binding.tried_before
+
+    @property
+    def baseline(self) -> Any:
+        """What the vendor had before this write was sent, as far as the tool has it kept."""
+        return self._binding.baseline
 
     def mark_replayed(self) -> None:
         """Say that this write had been done before and that its recorded outcome is the answer."""
@@ -270,7 +277,7 @@ class Handle:
             except ValueError:
                 readable = False
         if readable and (status < 300 or status in request.accept):
-            return Answer(status, body, number)
+            return Answer(status, body, number, self._header(exchange, "location"))
         if status < 400 and exchange.content is None:
             # Asked again it would be as long.
             error = errors.Unavailable(
@@ -296,10 +303,16 @@ class Handle:
 
     def _note_request_id(self, exchange: Exchange) -> None:
         """Keep what the vendor calls this request, for whoever asks the vendor about it."""
-        found = (exchange.headers.get(name) for name in REQUEST_ID_HEADERS)
+        found = (self._header(exchange, name) for name in REQUEST_ID_HEADERS)
         request_id = next((text for text in found if text), None)
         if request_id is not None and len(self._binding.request_ids) < REQUEST_IDS_KEPT:
             self._binding.request_ids.append(errors.one_line(request_id, 100))
+
+    def _header(self, exchange: Exchange, name: str) -> str | None:
+        """A header that is shown or kept: never with our key, whatever the vendor repeats."""
+        text = exchange.headers.get(name)
+        secret = self._connection.credential.authorization.get_secret_value()
+        return None if text is None else vendor_errors.without(secret, text)
 
     def _lost(self, cause: str, *, reads: bool = False) -> errors.BillingError:
         """What to raise when an answer that should be there is not."""

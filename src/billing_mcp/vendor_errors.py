@@ -9,18 +9,22 @@ from billing_mcp import errors
 def said(body: Any, secret: str) -> str:
     """The vendor's own words, from the shapes its errors have, made safe to quote.
 
-    Togai answers `{"message": …}`, Suger a JSON string. A part of `secret` (the value of the
-    `Authorization` header) that an answer repeats is taken out.
+    Togai answers `{"message": …}`, Suger a JSON string. What it repeats of `secret` is taken out.
     """
     text = body
     if isinstance(body, dict):
         text = body.get("message") or body.get("error")
     if not isinstance(text, str) or not text.strip():
         return ""
+    return errors.one_line(without(secret, text))
+
+
+def without(secret: str, text: str) -> str:
+    """A vendor's text without any part of `secret`, the value of the `Authorization` header."""
     for part in secret.split():
         if len(part) > len("Bearer"):
             text = text.replace(part, "[secret]")
-    return errors.one_line(text)
+    return text
 
 
 def of_status(

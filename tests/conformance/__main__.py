@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -31,6 +31,9 @@ from conformance.verdict import Run, Verdict, expected, judge, read
 from processes import command, running
 
 SUITE = "@modelcontextprotocol/conformance"
+DEFAULT = {"BILLING_MCP_TOOLSETS": "default"}
+# With the two tools that no setting of toolsets serves.
+EVERYTHING = {"BILLING_MCP_TOOLSETS": "all", "BILLING_MCP_SECRET_TOOLS": "true"}
 
 
 def main() -> int:
@@ -122,14 +125,15 @@ def _variables(caller: Known) -> dict[str, str]:
 def _inspector(node: Node) -> Iterator[str]:
     if not inspector.refuses_what_is_unportable(node):
         yield "Inspector takes a schema that it should refuse"
-    for toolsets, methods in (("default", inspector.LISTS), ("all", ["tools/list"])):
-        every = anyio.run(_counts, toolsets)
+    for given, methods in ((DEFAULT, inspector.LISTS), (EVERYTHING, ["tools/list"])):
+        every = anyio.run(_counts, given)
         counts = {method: every[method] for method in methods}
+        toolsets = given["BILLING_MCP_TOOLSETS"]
         _say(f"Inspector, {toolsets}: {', '.join(f'{n} in {name}' for name, n in counts.items())}")
-        setting = f"BILLING_MCP_TOOLSETS={toolsets}"
-        for problem in inspector.problems(node, [*command(), "-e", setting], counts):
+        settings = [word for name, text in given.items() for word in ("-e", f"{name}={text}")]
+        for problem in inspector.problems(node, [*command(), *settings], counts):
             yield f"Inspector over stdio, {toolsets}: {problem}"
-        with _product(BILLING_MCP_TOOLSETS=toolsets) as url:
+        with _product(**given) as url:
             for problem in inspector.problems(node, [url, "--transport", "http"], counts):
                 yield f"Inspector over HTTP, {toolsets}: {problem}"
     for problem in _inspector_with_a_key(node):
@@ -137,7 +141,7 @@ def _inspector(node: Node) -> Iterator[str]:
 
 
 def _inspector_with_a_key(node: Node) -> list[str]:
-    counts = anyio.run(_counts, "default")
+    counts = anyio.run(_counts, DEFAULT)
     with known("API key") as caller, _product(**_variables(caller)) as url:
         stranger = [url, "--transport", "http"]
         known_one = [*stranger, "--header", f"Authorization: Bearer {caller.token}"]
@@ -148,9 +152,9 @@ def _inspector_with_a_key(node: Node) -> list[str]:
         ]
 
 
-async def _counts(toolsets: str) -> dict[str, int]:
+async def _counts(given: Mapping[str, str]) -> dict[str, int]:
     """How much each list has, as a client in this process sees it."""
-    server = BillingServer(from_environ({}, {"toolsets": toolsets}))
+    server = BillingServer(from_environ(given))
     async with Client(server) as client:
         return {
             "tools/list": len((await client.list_tools()).tools),

@@ -110,7 +110,7 @@ def test_the_guide_to_errors_names_the_writes_that_may_be_repeated() -> None:
 
 def test_the_guide_to_errors_explains_every_status_an_event_can_end_in() -> None:
     (rows,) = read("errors")["Accepted is not done"].tables
-    known = set(re.findall(r'"(INGESTION_(?:FAILED|COMPLETED)\w*)"', SOURCE))
+    known = set(re.findall(r'"(INGESTION_(?:FAILED|COMPLETED_)\w*)"', SOURCE))
     assert {row["status"] for row in rows} == known
 
 

@@ -104,8 +104,7 @@ def first_step(folder: Path, port: int) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("era", ["modern", "legacy"])
-async def test_what_claude_code_is_given_connects(tmp_path: Path, port: int, era: str) -> None:
+async def test_what_claude_code_is_given_connects(tmp_path: Path, port: int) -> None:
     """Its line names the same address and the same header; a client of the SDK stands in for it."""
     line = next(line for line in SECTION.splitlines() if line.startswith("claude mcp add"))
     url, header = re.findall(r"billing (\S+/mcp) --header \"(.*)\"$", line)[0]
@@ -113,12 +112,13 @@ async def test_what_claude_code_is_given_connects(tmp_path: Path, port: int, era
     with first_step(tmp_path, port) as (address, key):
         assert address == url.replace("9080", str(port))
         name, value = header.replace("$KEY", key).split(": ")
-        async with (
-            httpx2.AsyncClient() as http,
-            connected(http, era, {name: value}, address) as client,
-        ):
-            found = facts(await client.call_tool("list-customers", {"search": "acme"}))
-            assert found["data"][0]["id"] == "acme"
+        for era in ("modern", "legacy"):
+            async with (
+                httpx2.AsyncClient() as http,
+                connected(http, era, {name: value}, address) as client,
+            ):
+                found = facts(await client.call_tool("list-customers", {"search": "acme"}))
+                assert found["data"][0]["id"] == "acme"
 
 
 def test_the_second_step_gives_each_tenant_a_key(tmp_path: Path) -> None:

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from billing_mcp import tools
+from billing_mcp.aliases import aliases
 from billing_mcp.cli import VERBS, parser
 from billing_mcp.config import VARIABLES
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/tools.md")
 # Names in backticks that look like a tool's and are something else.
 NOT_TOOLS = {"billing-mcp", "vendor-sandbox"}
 KINDS = {
@@ -76,7 +77,7 @@ def test_every_link_to_a_file_leads_to_one(document: str) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_tool_and_kind_of_error_that_is_named_exists(document: str) -> None:
     named = set(re.findall(r"`([a-z]+(?:-[a-z]+)+)`", text_of(document)))
-    known = set(tools.MODULES) | set(tools.TOOLSETS) | KINDS | NOT_TOOLS
+    known = {*tools.MODULES, *tools.TOOLSETS, *aliases(), *KINDS, *NOT_TOOLS}
     assert named <= known
 
 

@@ -12,7 +12,7 @@ def test_every_line_of_what_is_defended_names_a_test_that_is_there() -> None:
     rows = [line for line in DEFENDED.splitlines() if line.startswith("| ")][2:]
     assert len(rows) > 10
     for row in rows:
-        named = re.findall(r"`((?:\w+/)?\w+\.py)`", row.rsplit("|", 2)[1])
+        named = re.findall(r"`((?:\w+/)*\w+\.py)`", row.rsplit("|", 2)[1])
         assert named, row
         for test in named:
             assert (TESTS / test).exists(), test

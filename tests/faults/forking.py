@@ -15,15 +15,17 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
+from typing import Self
 
 import anyio
 from anyio.abc import ByteStream, Process, SocketListener
 from anyio.streams.buffered import BufferedByteReceiveStream
 
-from billing_mcp import tools
+from billing_mcp import ledgers, tools
 from billing_mcp.__main__ import run
 from processes import environment
 
@@ -33,6 +35,9 @@ LOADED = (
     *("billing_mcp.guard.sqlite_ledger", "billing_mcp.guard.policy"),
 )
 LONGEST_LINE_BYTES = 100
+# In a child's environment: by how many seconds its clock is ahead, so that nobody has to wait until
+# the lease of a dead process has ended.
+AHEAD_S = "FORKED_CLOCK_AHEAD_S"
 
 
 class Forks:
@@ -46,21 +51,35 @@ class Forks:
         self._one_at_a_time = anyio.Lock()
 
     @asynccontextmanager
-    async def child(self, env: Mapping[str, str]) -> AsyncIterator[tuple[ByteStream, ByteStream]]:
-        """A new server, and the way to speak with it; at the end it is killed as it stands."""
+    async def child(
+        self,
+        env: Mapping[str, str],
+        *,
+        ahead_s: int = 0,
+        born: Callable[[int], None] | None = None,
+    ) -> AsyncIterator[tuple[ByteStream, ByteStream]]:
+        """A new server, and the way to speak with it; at the end it is killed as it stands.
+
+        Its clock is that much ahead. `born` is told its process id, for whoever kills it before.
+        """
         async with self._one_at_a_time:
-            await self._asking.send(json.dumps(dict(env)).encode() + b"\n")
+            wanted = {**env, AHEAD_S: str(ahead_s)}
+            await self._asking.send(json.dumps(wanted).encode() + b"\n")
             pid = int(await self._answers.receive_until(b"\n", LONGEST_LINE_BYTES))
             stream = await self._listener.accept()
+        if born is not None:
+            born(pid)
         async with stream:
             try:
                 yield stream, stream
             finally:
-                os.kill(pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
 
 @asynccontextmanager
-async def forks() -> AsyncIterator[Forks]:
+async def forks(log: int = subprocess.DEVNULL) -> AsyncIterator[Forks]:
+    """`log` is where the processes' stderr goes, as `subprocess` takes it."""
     tests = str(Path(__file__).parents[1])
     env = environment(PYTHONPATH=os.pathsep.join([tests, *sys.path]))
     with tempfile.TemporaryDirectory() as folder:
@@ -68,7 +87,7 @@ async def forks() -> AsyncIterator[Forks]:
         command = [sys.executable, __file__, path]
         async with (
             await anyio.create_unix_listener(path) as listener,
-            await anyio.open_process(command, env=env, stderr=subprocess.DEVNULL) as process,
+            await anyio.open_process(command, env=env, stderr=log) as process,
         ):
             try:
                 yield Forks(process, listener)
@@ -98,11 +117,23 @@ def _become(path: str, env: Mapping[str, str]) -> None:
         os.dup2(connection.fileno(), 0)
         os.dup2(connection.fileno(), 1)
     os.environ.update(env)
+    _set_clock(timedelta(seconds=int(env[AHEAD_S])))
     sys.argv = ["billing-mcp"]
     try:
         run()
     finally:
         os._exit(1)
+
+
+def _set_clock(ahead: timedelta) -> None:
+    """Let the ledger and all that asks for real time find it later than it is."""
+
+    class Ahead(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return super().now(tz) + ahead
+
+    vars(ledgers)["datetime"] = Ahead
 
 
 if __name__ == "__main__":

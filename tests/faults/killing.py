@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,15 +17,18 @@ import anyio
 from anyio.abc import ByteReceiveStream, ByteSendStream
 from anyio.streams.buffered import BufferedByteReceiveStream
 
-from faults.storm import UNDECIDABLE, permissive
-from good_calls import PLAN, event
+from faults.undecidable import is_lost_for_good
+from faults.wishes import Wish, Wishes
 from processes import command, environment
+from unguarded import ANYTHING
 
 LONGEST_LINE_BYTES = 1_000_000
 # A call that waits for the lease of a dead process is told so after a while, and comes again.
 PATIENCE_S = 600
 # The longest that a call may take; a lease is twice as long.
 CALL_S = 2
+# New ones in each life.
+AT_ONCE = 4
 # How many that are not yet known are asked for again in one life: more than a death leaves behind,
 # so that they do not pile up, and no more than a slow machine does within a lease.
 AGAIN = 8
@@ -40,10 +44,13 @@ LONGEST_WORK_MS = 25
 class Write:
     """A write that a client wants done, under one id until it knows."""
 
-    tool: str
-    arguments: Mapping[str, Any]
+    wish: Wish
     operation_id: str
     answers: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def tool(self) -> str:
+        return self.wish.tool
 
     @property
     def kind(self) -> str | None:
@@ -57,35 +64,11 @@ class Write:
         return self.kind not in (None, "outcome-unknown", "unavailable", "rate-limited")
 
 
-def writes(random: Random) -> Iterator[Write]:
+def writes(wishes: Wishes, random: Random) -> Iterator[Write]:
     """Writes without end, each on something of its own."""
-    number = 0
-    while True:
-        number += 1
+    for number in count(1):
         operation_id = str(UUID(int=random.getrandbits(128), version=4))
-        tool, arguments = _wish(number)
-        yield Write(tool, arguments, operation_id)
-
-
-def _wish(number: int) -> tuple[str, dict[str, Any]]:
-    usage = {"records": {"api_calls": str(number)}}
-    email = f"billing@c{number}.example"
-    account = {"id": f"a-{number}", "name": f"Account {number}", "customerId": "harbor-labs"}
-    grant = {"accountId": "harbor-main", "creditAmount": "5", "effectiveFrom": "2026-11-20"}
-    kinds: tuple[tuple[str, dict[str, Any]], ...] = (
-        ("create-customer", {"id": f"c-{number}", "name": "Customer", "primaryEmail": email}),
-        ("create-account", account),
-        ("grant-credit", grant),
-        ("ingest-events", {"events": [event()] * 2}),
-        ("create-price-plan", {"name": f"Plan {number}", "pricePlanDetails": PLAN}),
-        ("report-usagerecordgroup", {"entitlementId": "on-aws", "body": usage}),
-        ("batch-report-usagerecordgroups", {"body": [{"entitlementID": "on-aws", **usage}]}),
-        (
-            "create-billable-metric",
-            {"body": {"name": f"Metric {number}", "aggregationType": "SUM"}},
-        ),
-    )
-    return kinds[number % len(kinds)]
+        yield Write(wishes(number), operation_id)
 
 
 class Server:
@@ -114,7 +97,7 @@ class Server:
         """Ask for all at once, and take the answers as they come, or this many of them."""
         asked = {}
         for write in wanted:
-            arguments = {**write.arguments, "operationId": write.operation_id}
+            arguments = {**write.wish.arguments, "operationId": write.operation_id}
             params = {"name": write.tool, "arguments": arguments}
             asked[await self.say("tools/call", params)] = write
         left = 0 if most is None else len(asked) - most
@@ -146,9 +129,18 @@ async def started(env: Mapping[str, str]) -> AsyncIterator[Pipes]:
 
 @asynccontextmanager
 async def served(
-    vendor: str, ledger: str, policy: Path, *, call_s: int = CALL_S, start: Start = started
+    vendor: str,
+    ledger: str,
+    policy: Path,
+    *,
+    call_s: int = CALL_S,
+    start: Start = started,
+    **more: str,
 ) -> AsyncIterator[Server]:
-    """A new process on this ledger, a file or a URL; killed at the end, as it stands."""
+    """A new process on this ledger, a file or a URL; killed at the end, as it stands.
+
+    `more` are further variables of its environment.
+    """
     env = {
         "TOGAI_API_KEY": "togai-key",
         "TOGAI_BASE_URL": f"{vendor}/togai",
@@ -158,6 +150,7 @@ async def served(
         "BILLING_MCP_UPSTREAM_TIMEOUT": str(call_s),
         "BILLING_MCP_LEDGER_URL": ledger,
         "BILLING_MCP_POLICY": str(policy),
+        **more,
     }
     async with start(env) as (says, hears):
         server = Server(says, hears)
@@ -169,37 +162,45 @@ async def served(
 
 
 async def killed_over_and_over(
-    vendor: str, folder: Path, *, kills: int, at_once: int, seed: int, start: Start = started
+    vendor: str,
+    folder: Path,
+    new: Iterator[Write],
+    random: Random,
+    kills: int,
+    *,
+    start: Start,
+    last: Start,
 ) -> dict[Path, list[Write]]:
     """Ask for writes, new ones and those not yet known, and kill the process while it is at them.
 
-    Gives back every write by its ledger, after a last process has been let live until it has
+    Gives back every write by its ledger, after a `last` process has been let live until it has
     answered.
     """
-    new = writes(Random(seed))
-    policy = permissive(folder)
     asked: dict[Path, list[Write]] = {}
 
-    async def lane(number: int, kills: int) -> None:
+    async def lane(number: int, random: Random) -> None:
         ledger = folder / f"{number}.ledger"
         asked[ledger] = []
-        serve = partial(served, vendor, str(ledger), policy, start=start)
-        lives = _Lives(serve, asked[ledger], Random(seed * LANES + number))
-        for _ in range(kills):
-            await lives.one([next(new) for _ in range(at_once)])
-        await lives.last()
+        serve = partial(served, vendor, str(ledger), ANYTHING, BILLING_MCP_TOOLSETS="all")
+        lives = _Lives(partial(serve, start=start), asked[ledger], random)
+        for _ in range(kills // LANES):
+            await lives.one([next(new) for _ in range(AT_ONCE)])
+        await lives.last(partial(serve, start=last))
 
     async with anyio.create_task_group() as lanes:
         for number in range(LANES):
-            lanes.start_soon(lane, number, kills // LANES)
+            lanes.start_soon(lane, number, Random(random.getrandbits(64)))
     return asked
+
+
+Serve = Callable[[], AbstractAsyncContextManager[Server]]
 
 
 @dataclass(slots=True)
 class _Lives:
     """The processes that live one after the other on one ledger, and all they were asked for."""
 
-    serve: Callable[[], AbstractAsyncContextManager[Server]]
+    serve: Serve
     asked: list[Write]
     random: Random
 
@@ -215,8 +216,8 @@ class _Lives:
                 await server.call(wanted, self.random.randrange(len(wanted)))
                 await anyio.sleep(self.random.randrange(LONGEST_WORK_MS) / 1000)
 
-    async def last(self) -> None:
-        async with self.serve() as server:
+    async def last(self, serve: Serve) -> None:
+        async with serve() as server:
             with anyio.move_on_after(PATIENCE_S):
                 while left := self.left():
                     await server.call(left[:AGAIN])
@@ -228,6 +229,5 @@ class _Lives:
 
 
 def _may_be_decided(write: Write) -> bool:
-    """A batch whose usage is there is never decided: the vendor does not say whose it is."""
-    lost_batch = write.tool in UNDECIDABLE and "not say by which batch" in str(write.answers[-1:])
-    return not write.is_decided and not lost_batch
+    is_lost = bool(write.answers) and is_lost_for_good(write.tool, write.answers[-1])
+    return not write.is_decided and not is_lost

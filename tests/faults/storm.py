@@ -5,13 +5,14 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from pathlib import Path
 from random import Random
 from typing import Any
 from uuid import UUID
 
 from billing_mcp.sandbox import store
-from good_calls import PLAN, event
+from faults.undecidable import is_lost_for_good
+from faults.wishes import Wish, Wishes, stocked
+from good_calls import event
 from guard.guarded import Guarded
 
 # Each strikes this share of all requests, reads included; together three of ten.
@@ -30,26 +31,7 @@ FAULTS: tuple[Mapping[str, Any], ...] = (
 STALL: Mapping[str, Any] = {"mode": "delay", "seconds": 3600}
 STALLED_SHARE = Decimal("0.004")
 TRIES = 40
-# Where usage like a lost batch's is there, the vendor does not say which batch it is of.
-UNDECIDABLE = frozenset({"batch-report-usagerecordgroups"})
-# Whom to ask is not what the faults are about; every write runs directly.
-PERMISSIVE = """
-[everyone]
-destructive = "allowed"
-[everyone.without_approval]
-per_call = { other = "1000000" }
-per_customer_day = { other = "1000000" }
-"""
 PASSING = frozenset({"outcome-unknown", "unavailable", "rate-limited"})
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """A write that a client wants done, and how many effects it has when it is."""
-
-    tool: str
-    arguments: Mapping[str, Any]
-    effects: int = 1
 
 
 @dataclass(slots=True)
@@ -64,17 +46,10 @@ class Tally:
     answers: Counter[str] = field(default_factory=Counter)
 
 
-def permissive(folder: Path) -> Path:
-    """A policy that lets every write through, as a file."""
-    policy = folder / "policy.toml"
-    policy.write_text(PERMISSIVE, encoding="utf-8")
-    return policy
-
-
 async def storm(at: Guarded, calls: int, seed: int) -> Tally:
     """Make this many writes one after the other, each repeated with its id as the errors say."""
     random = Random(seed)
-    wishes = _Wishes(at, random)
+    wishes = _Kinds(at, random)
     tally = Tally()
     for number in range(calls):
         at.mend()
@@ -112,6 +87,8 @@ async def _pursue(at: Guarded, wish: Wish, operation_id: str, tally: Tally) -> N
         if kind not in PASSING:
             tally.ends[kind] += 1
             return
+        if is_lost_for_good(wish.tool, result.structured_content):
+            break
         at.time.pass_by()
     tally.undecided[wish.tool] += 1
 
@@ -122,44 +99,21 @@ def _effects(at: Guarded) -> int:
     return int(db.execute("select coalesce(max(number), 0) from effects").fetchone()[0])
 
 
-class _Wishes:
+class _Kinds:
     """Writes of every kind in turn, each on something of its own."""
 
     def __init__(self, at: Guarded, random: Random) -> None:
         self._at = at
         self._random = random
         self._kinds: tuple[Callable[[int], Wish], ...] = (
-            *(self._customer, self._account, self._events, self._plan, self._credit),
+            *Wishes(stocked(at.world)).kinds,
             *(self._entry_update, self._entry_void, self._entitled_event),
-            *(self._usage, self._batch, self._retry, self._delete),
-            *(self._metric, self._metric_update, self._config),
+            *(self._retry, self._delete, self._metric_update, self._config),
         )
         self._entry(0, "1000000")
 
     def next(self, number: int) -> Wish:
         return self._kinds[number % len(self._kinds)](number)
-
-    def _customer(self, number: int) -> Wish:
-        email = f"billing@c{number}.example"
-        body = {"id": f"c-{number}", "name": f"Customer {number}", "primaryEmail": email}
-        return Wish("create-customer", body)
-
-    def _account(self, number: int) -> Wish:
-        body = {"id": f"a-{number}", "name": f"Account {number}", "customerId": "harbor-labs"}
-        return Wish("create-account", body)
-
-    def _events(self, _number: int) -> Wish:
-        count = self._random.randint(1, 4)
-        return Wish("ingest-events", {"events": [event()] * count}, count)
-
-    def _plan(self, number: int) -> Wish:
-        return Wish("create-price-plan", {"name": f"Plan {number}", "pricePlanDetails": PLAN})
-
-    def _credit(self, number: int) -> Wish:
-        account = ("harbor-main", "harbor-test", "mill-1")[number % 3]
-        amount = f"{self._random.randint(1, 100)}.50"
-        body = {"accountId": account, "creditAmount": amount, "effectiveFrom": "2026-11-20"}
-        return Wish("grant-credit", body)
 
     def _entry_update(self, number: int) -> Wish:
         body = {"granted": str(1_000_001 + number)}
@@ -172,14 +126,6 @@ class _Wishes:
         one = event(attributes=[{"name": "answers", "value": "1"}])
         return Wish("ingest-event-if-user-is", {"body": {"event": one}})
 
-    def _usage(self, number: int) -> Wish:
-        body = {"records": {"api_calls": str(number)}}
-        return Wish("report-usagerecordgroup", {"entitlementId": "on-aws", "body": body})
-
-    def _batch(self, number: int) -> Wish:
-        item = {"entitlementID": "on-aws", "records": {"api_calls": str(number)}}
-        return Wish("batch-report-usagerecordgroups", {"body": [item]})
-
     def _retry(self, number: int) -> Wish:
         group = self._group(number)
         self._at.world.sandbox.backend.db.execute(
@@ -189,10 +135,6 @@ class _Wishes:
 
     def _delete(self, number: int) -> Wish:
         return Wish("delete-usagerecordgroup", {"usageRecordGroupId": self._group(number)})
-
-    def _metric(self, number: int) -> Wish:
-        body = {"name": f"Metric {number}", "aggregationType": "SUM"}
-        return Wish("create-billable-metric", {"body": body})
 
     def _metric_update(self, number: int) -> Wish:
         arguments = {"billableMetricId": "nodes", "body": {"description": f"Version {number}"}}
@@ -214,7 +156,7 @@ class _Wishes:
         }
         if granted is not None:
             period = {"effective_from": "2026-11-01", "effective_until": "2027-11-01"}
-            rest = {"source": "ENTITLEMENT", "status": "ACTIVE", "used": "0", "beyond": "0"}
+            rest = {"source": "ENTITLEMENT", "status": "ACTIVE", "used": "0"}
             row = {**entry, **period, **rest, "granted": granted}
             store.insert(world.sandbox.backend.db, "feature_entries", row)
         return {

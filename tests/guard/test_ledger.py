@@ -274,6 +274,28 @@ def test_nobody_makes_room_under_a_ceiling_with_a_negative_amount() -> None:
             Spend(Decimal(amount), "USD", TODAY, "support")
 
 
+async def test_what_the_vendor_had_before_is_kept_with_what_was_sent_last(
+    ledger: StoredLedger, clock: Clock
+) -> None:
+    first = (await claimed(ledger)).operation
+    await ledger.sent(first.hold, {"jobs": ["job-1"], "left": Decimal("1.50")})
+    found = await ledger.get(key())
+    assert found is not None
+    assert found.baseline == {"jobs": ["job-1"], "left": Decimal("1.50")}
+    await ledger.settle(first.hold, replace(REJECTED, retryable=True))
+    again = (await claimed(ledger)).operation
+    assert again.baseline is None
+    await ledger.sent(again.hold, ["job-2"])
+    await ledger.settle(again.hold, COMMITTED)
+    clock.pass_(timedelta(days=30))
+    assert await ledger.purge(clock.now) == 1
+    emptied = await ledger.get(key())
+    assert emptied is not None
+    assert emptied.baseline is None
+    (verdict,) = await ledger.verify()
+    assert verdict.findings == ()
+
+
 @pytest.mark.parametrize(
     "text", ["nul \x00", "half \ud800", "über", "quote ' \" \\", "line\nend", "%s ? ?"]
 )

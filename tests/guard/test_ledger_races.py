@@ -15,6 +15,7 @@ import pytest
 
 from billing_mcp.guard.ledger import Claimed, Exceeded, Lapsed, Running
 from billing_mcp.guard.operations import Filters, Settlement, Spent, State
+from billing_mcp.guard.sqlite_ledger import SqliteLedger
 from guard.ledgers import ACME, LEASE, TODAY, Clock, Database, a_day, grant, key
 from processes import environment
 
@@ -187,3 +188,15 @@ async def test_an_acknowledged_outcome_survives_the_ledger_being_opened_anew(
     found = await (await lasting_database.open()).get(key())
     assert found is not None
     assert found.outcome == {"id": "c"}
+
+
+async def test_those_who_open_a_new_ledger_at_once_all_have_it(tmp_path: Path) -> None:
+    # SQLite sends away whoever asks for its log at the same moment; it takes some files to meet.
+    async def opened(path: Path) -> None:
+        ledger = await SqliteLedger.open(path)
+        await ledger.close()
+
+    for number in range(20):
+        async with anyio.create_task_group() as all_at_once:
+            for _ in range(4):
+                all_at_once.start_soon(opened, tmp_path / f"{number}.ledger")

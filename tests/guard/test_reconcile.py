@@ -28,7 +28,7 @@ UNDECIDABLE = "batch-report-usagerecordgroups"
 ASYNCHRONOUS = ("ingest-events", "ingest-event-if-user-is")
 KEYED = (*ASYNCHRONOUS, "grant-credit", "report-usagerecordgroup")
 # The paths of the writes alone, so that reading works while a write does not.
-WRITING = ("POST", "PATCH", "DELETE")
+WRITING = ("POST", "PUT", "PATCH", "DELETE")
 
 
 async def lose(

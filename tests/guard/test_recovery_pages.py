@@ -43,7 +43,7 @@ class Vendor:
 class AboutOne:
     vendor: Vendor
 
-    async def ask(self, kept: Mapping[str, Any]) -> Verdict:
+    async def ask(self, kept: Mapping[str, Any], _: Any) -> Verdict:
         self.vendor.asked[kept["number"]] += 1
         if self.vendor.asked[kept["number"]] > 1:
             # A walk that comes back may never end.

@@ -10,6 +10,7 @@ import pytest
 
 from billing_mcp.sandbox import Sandbox
 from faults.killing import Write, served
+from faults.wishes import Wish
 from guard.ledgers import Database
 from processes import served_sandbox
 from world import furnish
@@ -33,7 +34,7 @@ def granted(amount: str, number: int) -> Write:
         "creditAmount": amount,
         "effectiveFrom": "2026-11-20",
     }
-    return Write("grant-credit", arguments, str(UUID(int=number, version=4)))
+    return Write(Wish("grant-credit", arguments), str(UUID(int=number, version=4)))
 
 
 async def asked_at_once(vendor: str, ledger: str, policy: Path, calls: list[Write]) -> None:

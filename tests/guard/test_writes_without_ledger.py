@@ -5,6 +5,7 @@ import resource
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -75,7 +76,7 @@ class ReadOnly:
 class HeldByAnother:
     def __init__(self, ledger: SqliteLedger, path: Path) -> None:
         # How long it waits for its turn: as long as a test can.
-        ledger._db.execute("PRAGMA busy_timeout = 50")
+        ledger._busy = timedelta(milliseconds=50)
         self._other = sqlite3.connect(path, isolation_level=None)
 
     async def strike(self) -> None:

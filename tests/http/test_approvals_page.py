@@ -87,8 +87,16 @@ class Desk:
         self.browser.run(f"document.querySelector({json.dumps(selector)}).click()")
 
 
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with browsing(tmp_path_factory.mktemp("browser")) as started:
+        yield started
+
+
 @contextmanager
-def at_the_page(tmp_path: Path, *plans: dict[str, Any], policy: str = "") -> Iterator[Desk]:
+def at_the_page(
+    browser: Browser, tmp_path: Path, *plans: dict[str, Any], policy: str = ""
+) -> Iterator[Desk]:
     keys = made_keys(tmp_path / "keys.json")
     (tmp_path / "tenants.toml").write_text(
         "[tenants.acme]\nsandbox = true\n[tenants.harbor]\nsandbox = true\n"
@@ -96,7 +104,7 @@ def at_the_page(tmp_path: Path, *plans: dict[str, Any], policy: str = "") -> Ite
     (tmp_path / "policy.toml").write_text(policy)
     settings = ("api-keys", "keys.json"), ("tenants", "tenants.toml"), ("policy", "policy.toml")
     flags = [word for name, file in settings for word in (f"--{name}", str(tmp_path / file))]
-    with serving(*flags) as served, browsing(tmp_path / "browser") as browser:
+    with serving(*flags) as served:
         desk = Desk(served.url, keys, browser)
         for body in plans:
             desk.planned(body)
@@ -106,8 +114,10 @@ def at_the_page(tmp_path: Path, *plans: dict[str, Any], policy: str = "") -> Ite
 
 
 @in_a_browser
-def test_a_person_reads_what_waits_and_approves_it_in_two_steps(tmp_path: Path) -> None:
-    with at_the_page(tmp_path, GRANT) as desk:
+def test_a_person_reads_what_waits_and_approves_it_in_two_steps(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with at_the_page(browser, tmp_path, GRANT) as desk:
         desk.entered(desk.keys["anna"])
         desk.browser.until("document.querySelectorAll('.plan').length === 1")
         assert desk.text("#who-text") == "You are “key:anna”, of the tenant “acme”."
@@ -133,8 +143,10 @@ def test_a_person_reads_what_waits_and_approves_it_in_two_steps(tmp_path: Path) 
 
 
 @in_a_browser
-def test_what_customers_wrote_is_shown_quoted_and_never_run(tmp_path: Path) -> None:
-    with at_the_page(tmp_path, BIG) as desk:
+def test_what_customers_wrote_is_shown_quoted_and_never_run(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with at_the_page(browser, tmp_path, BIG) as desk:
         desk.entered(desk.keys["anna"])
         desk.browser.until("document.querySelectorAll('.plan').length === 1")
         facts = desk.text(".plan dl")
@@ -144,8 +156,8 @@ def test_what_customers_wrote_is_shown_quoted_and_never_run(tmp_path: Path) -> N
 
 
 @in_a_browser
-def test_a_denial_needs_its_reason_and_says_what_it_means(tmp_path: Path) -> None:
-    with at_the_page(tmp_path, GRANT) as desk:
+def test_a_denial_needs_its_reason_and_says_what_it_means(browser: Browser, tmp_path: Path) -> None:
+    with at_the_page(browser, tmp_path, GRANT) as desk:
         desk.entered(desk.keys["anna"])
         desk.browser.until("document.querySelectorAll('.plan').length === 1")
         desk.press(".plan form.deny button")
@@ -158,9 +170,9 @@ def test_a_denial_needs_its_reason_and_says_what_it_means(tmp_path: Path) -> Non
 
 
 @in_a_browser
-def test_the_second_of_two_is_another_person(tmp_path: Path) -> None:
+def test_the_second_of_two_is_another_person(browser: Browser, tmp_path: Path) -> None:
     policy = '[everyone]\nneeds_two_approvals = ["grant-credit"]\n'
-    with at_the_page(tmp_path, GRANT, policy=policy) as desk:
+    with at_the_page(browser, tmp_path, GRANT, policy=policy) as desk:
         for name, left in (("anna", 1), ("ben", 0)):
             desk.entered(desk.keys[name])
             desk.browser.until("document.querySelectorAll('.plan').length === 1")
@@ -177,8 +189,10 @@ def test_the_second_of_two_is_another_person(tmp_path: Path) -> None:
 
 
 @in_a_browser
-def test_a_key_that_may_not_approve_is_told_so_and_forgotten(tmp_path: Path) -> None:
-    with at_the_page(tmp_path, GRANT) as desk:
+def test_a_key_that_may_not_approve_is_told_so_and_forgotten(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with at_the_page(browser, tmp_path, GRANT) as desk:
         wrong = {
             desk.keys["agent"]: "This needs a token with the scope billing:approve.",
             "bmk_made-up": "The token is refused: it is not an API key of this server.",
@@ -197,8 +211,8 @@ def test_a_key_that_may_not_approve_is_told_so_and_forgotten(tmp_path: Path) -> 
 
 
 @in_a_browser
-def test_a_key_stands_nowhere_that_outlives_the_page(tmp_path: Path) -> None:
-    with at_the_page(tmp_path, GRANT) as desk:
+def test_a_key_stands_nowhere_that_outlives_the_page(browser: Browser, tmp_path: Path) -> None:
+    with at_the_page(browser, tmp_path, GRANT) as desk:
         desk.entered(desk.keys["anna"])
         desk.browser.until("document.querySelectorAll('.plan').length === 1")
         kept = desk.browser.run(

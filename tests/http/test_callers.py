@@ -104,20 +104,18 @@ async def test_the_callers_token_is_never_sent_to_a_vendor(issuer: Issuer) -> No
         assert not [part for part in text.split(".") if part in sent]
 
 
-@pytest.mark.parametrize("era", ["modern", "legacy"])
-async def test_a_key_made_by_the_verb_opens_a_real_server_to_its_bearer(
-    tmp_path: Path, era: str
-) -> None:
+async def test_a_key_made_by_the_verb_opens_a_real_server_to_its_bearer(tmp_path: Path) -> None:
     keys = ("--api-keys", str(tmp_path / "keys.json"))
     made = await anyio.to_thread.run_sync(lambda: run("keys", "add", "desk", *keys))
     shown = made.stdout.strip()
     with serving(*keys) as served:
-        async with httpx2.AsyncClient(base_url=served.url) as http:
-            assert (await http.get("/v1/customers")).status_code == 401
-            headers = {"authorization": f"Bearer {shown}"}
-            async with connected(http, era, headers, f"{served.url}/mcp") as client:
-                assert facts(await client.call_tool("list-customers", {}))["count"] > 0
-            assert (await http.get("/v1/customers")).status_code == 200
+        headers = {"authorization": f"Bearer {shown}"}
+        for era in ("modern", "legacy"):
+            async with httpx2.AsyncClient(base_url=served.url) as http:
+                assert (await http.get("/v1/customers")).status_code == 401
+                async with connected(http, era, headers, f"{served.url}/mcp") as client:
+                    assert facts(await client.call_tool("list-customers", {}))["count"] > 0
+                assert (await http.get("/v1/customers")).status_code == 200
 
 
 async def test_a_server_that_asks_for_tokens_lets_nobody_in_without_whatever_stands_before_it() -> (

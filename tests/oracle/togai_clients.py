@@ -50,6 +50,9 @@ class Togai:
     invoices: Any
     licences: Any
     plans: Any
+    plans_v2: Any
+    pricing_rules: Any
+    experiments: Any
     schemas: Any
     meters: Any
     sandbox: Sandbox

@@ -1,6 +1,6 @@
 """The tree of an invoice's lines."""
 
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 
 from billing_mcp.money import plain
 from billing_mcp.rating.credits import CreditState, CreditUse, apply_credits
@@ -14,6 +14,8 @@ from billing_mcp.rating.invoice import (
     invoice_tree,
 )
 from billing_mcp.rating.lines import Line
+from billing_mcp.rating.miscellaneous_charges import charge_lines, read_charge
+from billing_mcp.rating.pricing_rules import Ruled
 from rating.worked import Json, at, details, fee, rated, tiers
 
 PLAN: Json = details(
@@ -101,7 +103,7 @@ def test_a_plan_without_cards_makes_an_invoice_of_zero() -> None:
 def test_fees_at_the_association_make_an_invoice_of_their_own() -> None:
     charged = rated(PLAN)
 
-    tree = summed(advance_tree(charged.at_association, CreditUse(), "USD"))
+    tree = summed(advance_tree(Ruled(charged.at_association), CreditUse(), "USD"))
 
     assert outline(tree)[2:] == [
         "    NET_AMOUNT 15.00",
@@ -144,3 +146,20 @@ def test_lines_of_an_invoice_name_what_they_are_about() -> None:
         ("ADVANCED_FIXED_FEE", "addon.early", "addon.early"),
         ("SUB_CREDITS", "Credit", "cred.a"),
     }
+
+
+def test_charges_beside_the_plan_come_after_credits_and_are_cut_once() -> None:
+    charged = rated(PLAN)
+    levy: Json = {"name": "Levy", "value": '{"*": [{"var": "addon.fee"}, 0.3333]}'}
+    wishes: list[Json] = [levy, {"name": "Visits", "rate": Decimal("0.125"), "quantity": 3}]
+    beside = charge_lines([read_charge(wish) for wish in wishes], charged.lines, "USD")
+
+    tree = summed(invoice_tree(charged, CreditUse(), "Starter", beside))
+
+    (fee,) = [line.amount for line in charged.lines if line.source == "addon.fee"]
+    # 0.125 x 3 = 0.375, cut; what the levy is of the fee is cut as well.
+    cut = (fee * Decimal("0.3333")).quantize(Decimal("0.01"), ROUND_DOWN)
+    assert [line.amount for line in beside] == [cut, Decimal("0.37")]
+    kinds = [line.type for line in tree.walk()]
+    assert kinds[-3:] == ["TOTAL_MISCELLANEOUS_CHARGES", *["MISCELLANEOUS_CHARGE"] * 2]
+    assert tree.amount == charged.gross + cut + Decimal("0.37")

@@ -229,6 +229,16 @@ def test_a_change_above_the_maximum_is_not_granted() -> None:
     assert seats(limited, ("2026-01-01", "5"), ("2026-01-02", "6")) == "5 x 31 = 155.00"
 
 
+def test_a_change_that_was_granted_before_counts_above_the_maximum() -> None:
+    limited = card(config={"maxQuantity": 5, "maxQuantityBreachAction": "DO_NOTHING"})
+    held = LicenceChange(date(2025, 12, 1), Decimal(6), granted=True)
+    measured = Measured(licences={"addon.seat": [held]})
+
+    (line,) = rated(details(licenseRateCards=[limited]), measured).cards
+
+    assert shown(line) == "6 x 31 = 186.00"
+
+
 def test_in_advance_the_next_cycles_first_day_counts() -> None:
     advanced = card(invoiceTiming="IN_ADVANCE")
 

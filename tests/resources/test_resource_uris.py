@@ -78,8 +78,8 @@ async def test_an_unknown_uri_is_answered_with_the_nearest_template(client: Clie
         (
             "billing://schemas/priceplan",
             (
-                'There is no schema "priceplan". Near ones: price-plan, rate-plan. '
-                "billing://schemas shows those there are."
+                'There is no schema "priceplan". Near ones: price-plan, rate-plan, '
+                "price-plan-override. billing://schemas shows those there are."
             ),
         ),
         (

@@ -21,6 +21,8 @@ TAKEN_BY = {
     "price-plan": ("create-price-plan", ""),
     "pricing-cycle": ("create-price-plan", "pricePlanDetails.pricingCycleConfig"),
     "fixed-fee-rate-card": ("create-price-plan", "pricePlanDetails.fixedFeeRateCards.0"),
+    "rate-card": ("edit-price-plan-rate-cards", "operations.0.rateCard"),
+    "price-plan-override": ("update-price-plan", "pricePlanDetails"),
     "credit": ("grant-credit", ""),
     "feature-credits-entry": ("update-feature-credits-entry", "body"),
     "usage-record-group": ("report-usagerecordgroup", "body"),

@@ -77,6 +77,10 @@ def test_a_delayed_answer_comes_whole_and_late(ask: Asker, monkeypatch: pytest.M
         ({"times": 2}, [True, True, False]),
         ({"times": 0}, [False, False, False]),
         ({"probability": 0}, [False, False, False]),
+        ({"skip": 1}, [False, True, True]),
+        ({"skip": 1, "times": 1}, [False, True, False]),
+        ({"skip": 1, "method": "GET"}, [False, True, False]),
+        ({"skip": 3}, [False, False, False]),
     ],
 )
 def test_a_fault_strikes_by_method_path_count_and_probability(

@@ -1,22 +1,30 @@
-"""Every way in there is: each tool by MCP in both eras, by a runner and by REST; each other method.
+"""Every way in there is: each tool by MCP in both eras, by its name, its alias and a runner, and by
+REST; each other method.
 
 The tests of this folder go through all of it, so that what is added later is attacked as well.
 """
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import groupby
+from typing import Any, TypeVar
 
 import httpx2
+import pytest
 
 from billing_mcp import tools
+from billing_mcp.aliases import aliases
 from billing_mcp.catalog import shipped_schemas
 from billing_mcp.http.routes import ROUTES
 from billing_mcp.server import BillingServer
 from hosted_asking import MCP, asked
 from rest_asking import ORG, request_of
 
+Thing = TypeVar("Thing")
+
 SCHEMAS = shipped_schemas()
+ALIASES = {tool: alias for alias, tool in aliases().items()}
 RUNNERS = {True: "run-read-tool", False: "run-write-tool"}
 ACCEPT = {"accept": "application/json, text/event-stream"}
 LEGACY = {**ACCEPT, "mcp-protocol-version": "2025-06-18"}
@@ -48,7 +56,10 @@ class Door:
         return await asked(http, "tools/call", dict(headers), **self.call)
 
 
-def doors(server: BillingServer, calls: Mapping[str, Mapping[str, Any]]) -> Iterator[Door]:
+Calls = Mapping[str, Mapping[str, Any]]
+
+
+def doors(server: BillingServer, calls: Calls) -> Iterator[Door]:
     """All of them, for the arguments of each tool. A tool without arguments here is an error."""
     for tool in tools.MODULES:
         arguments = dict(calls[tool])
@@ -59,10 +70,56 @@ def doors(server: BillingServer, calls: Mapping[str, Mapping[str, Any]]) -> Iter
             run = {"name": RUNNERS[reads(tool)], "arguments": direct}
             yield Door(tool, "modern runner", run)
             yield Door(tool, "legacy runner", run)
+        if alias := ALIASES.get(tool):
+            yield Door(tool, "modern alias", direct | {"name": alias})
+            yield Door(tool, "legacy alias", direct | {"name": alias})
         for route in ROUTES:
             if route.tool == tool:
                 organisation = ORG if "orgId" in route.parameters.values() else {}
                 yield Door(tool, "rest", request_of(server, route, organisation | arguments))
+
+
+def in_turn(server: BillingServer, calls: Calls) -> Iterator[Door]:
+    """Of each tool one way by MCP, so that reads and writes take each of them, and all of REST."""
+    turns = Counter[bool]()
+    for tool, made in groupby(doors(server, calls), key=lambda door: door.tool):
+        ways = list(made)
+        by_mcp = [door for door in ways if door.way != "rest"]
+        yield by_mcp[turns[reads(tool)] % len(by_mcp)]
+        yield from (door for door in ways if door.way == "rest")
+        turns[reads(tool)] += 1
+
+
+Ways = Callable[[BillingServer, Calls], Iterator[Door]]
+# What stands before every tool alike is tried with each of them once, and where there is time with
+# each by every way.
+each_way = pytest.mark.parametrize(
+    "ways",
+    [
+        pytest.param(in_turn, id="each tool"),
+        pytest.param(doors, id="each way", marks=pytest.mark.long),
+    ],
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """For a test that is made with many values: which tools each of them is tried with."""
+
+    whole: bool
+
+    def of(self, things: Sequence[Thing], place: int, places: int) -> Sequence[Thing]:
+        """Those of the value that stands at `place` of `places`: all, or each in its turn."""
+        return things if self.whole else things[place::places]
+
+
+in_shares = pytest.mark.parametrize(
+    "shares",
+    [
+        pytest.param(Shares(whole=False), id="in turn"),
+        pytest.param(Shares(whole=True), id="each with each", marks=pytest.mark.long),
+    ],
+)
 
 
 async def legacy(

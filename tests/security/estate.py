@@ -102,6 +102,7 @@ def _server(
         tenants=tenants,
         policy=policy,
         toolsets=("all",),
+        secret_tools=True,
         rate_limit=0,
     )
     metrics = Metrics()

@@ -21,7 +21,7 @@ from good_calls import good_calls
 from hosted_asking import HOSTED, asked, client_of
 from issuer import START, Issuer, ec_key, encoded, pem, published, rsa_key, signed
 from recording import Recorder, Says
-from security.doors import LISTS, doors, legacy
+from security.doors import LISTS, Ways, each_way, legacy
 from security.estate import Estate, live
 from world import open_world
 
@@ -102,10 +102,13 @@ async def test_without_a_token_no_door_opens(estate: Estate, headers: dict[str, 
     assert [vendor.asked for vendor in estate.vendors.values()] == [[], []]
 
 
+@each_way
 @pytest.mark.parametrize("text", ["", "expired"])
-async def test_no_tool_is_behind_a_door_that_forgets_to_ask(estate: Estate, text: str) -> None:
+async def test_no_tool_is_behind_a_door_that_forgets_to_ask(
+    estate: Estate, text: str, ways: Ways
+) -> None:
     headers = {"authorization": f"Bearer {BAD[text](estate.issuer)}"} if text else {}
-    for door in doors(estate.server, good_calls(open_world(BillingServer(Settings())))):
+    for door in ways(estate.server, good_calls(open_world(BillingServer(Settings())))):
         assert_refused(await door.through(estate.http, headers), "")
     assert [vendor.asked for vendor in estate.vendors.values()] == [[], []]
 

@@ -2,7 +2,8 @@
 
 import json
 import logging
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from billing_mcp import tools
 from billing_mcp.config import Settings
 from billing_mcp.credentials import SettingsError
 from billing_mcp.http import api_keys
@@ -19,7 +21,7 @@ from billing_mcp.server import BillingServer
 from good_calls import good_calls
 from hosted_asking import asked
 from recording import Recorder, Request, Says
-from security.doors import SCHEMAS, legacy, refusal_of
+from security.doors import SCHEMAS, Shares, in_shares, legacy, refusal_of
 from security.estate import Estate, live
 from world import open_world
 
@@ -57,6 +59,24 @@ def ids_of(tool: str) -> list[str]:
     ]
 
 
+def takers_of(names: Iterable[str]) -> dict[str, list[str]]:
+    """The tools that take an argument of each name."""
+    found: dict[str, list[str]] = {}
+    for tool in names:
+        for name in ids_of(tool):
+            # A runner's `name` is the tool that it runs.
+            if not tool.startswith("run-") and name != "operationId":
+                found.setdefault(name, []).append(tool)
+    return found
+
+
+def values(shares: Shares, place: int, takers: int) -> Sequence[str]:
+    """What one of several tools that take an argument is given: together they are given all."""
+    if takers >= len(SYNTAX) and not shares.whole:
+        return [SYNTAX[place % len(SYNTAX)]]
+    return shares.of(SYNTAX, place, takers)
+
+
 def shape(request: Request) -> tuple[str, int, list[str], list[str]]:
     """What of a request must not change, whatever a value is."""
     url = urlsplit(request.target)
@@ -65,27 +85,30 @@ def shape(request: Request) -> tuple[str, int, list[str], list[str]]:
     return request.method, url.path.count("/"), names, headers
 
 
-async def test_no_value_becomes_a_header_another_path_or_a_parameter() -> None:
+@in_shares
+async def test_no_value_becomes_a_header_another_path_or_a_parameter(shares: Shares) -> None:
     recorder = Recorder(NOTHING)
     async with live(recorder) as estate:
         headers = estate.headers("acme")
-        tried = sent = 0
-        for tool, arguments in good_calls(open_world(BillingServer(Settings()))).items():
-            for name in ids_of(tool):
-                if tool.startswith("run-") or name == "operationId":
-                    continue
+        calls = good_calls(open_world(BillingServer(Settings())))
+        tried = Counter[str]()
+        sent = 0
+        for name, takers in takers_of(tools.MODULES).items():
+            for place, tool in enumerate(takers):
                 # orgId and others that a good call leaves out are given as well.
-                good = await _sent(estate, recorder, headers, tool, {**arguments, name: "plain"})
-                for value in SYNTAX:
-                    call = {**arguments, name: value}
+                plain = {**calls[tool], name: "plain"}
+                good = await _sent(estate, recorder, headers, tool, plain)
+                for value in values(shares, place, len(takers)):
+                    call = {**calls[tool], name: value}
                     for request in await _sent(estate, recorder, headers, tool, call):
                         assert shape(request) in [shape(one) for one in good], (tool, call)
                         assert "x-evil" not in request.headers
                         assert "evil" not in dict(parse_qsl(urlsplit(request.target).query))
                         assert request.headers["authorization"].endswith("-key-of-acme")
                         sent += 1
-                    tried += 1
-        assert tried > 400
+                    tried[name] += 1
+        assert min(tried.values()) >= len(SYNTAX)
+        assert tried.total() > 400
         assert sent > 100
 
 
@@ -165,15 +188,23 @@ async def test_a_header_of_a_request_forges_neither_an_answer_nor_a_line_of_the_
         assert len(line) < 10_000
 
 
-@pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "not-a-uuid", "{6f1c1f6e}", "", "1' or '1"])
-async def test_an_operation_id_is_a_uuid_or_nothing_is_sent(value: str) -> None:
+NO_UUIDS = ("a\r\nX-Evil: 1", "not-a-uuid", "{6f1c1f6e}", "", "1' or '1", "6" * 100_000)
+
+
+@in_shares
+@pytest.mark.parametrize("value", NO_UUIDS, ids=range(len(NO_UUIDS)))
+async def test_an_operation_id_is_a_uuid_or_nothing_is_sent(value: str, shares: Shares) -> None:
     recorder = Recorder(NOTHING)
     async with live(recorder) as estate:
         headers = estate.headers("acme")
-        for tool, arguments in good_calls(open_world(BillingServer(Settings()))).items():
-            if "operationId" not in SCHEMAS[tool]["inputSchema"]["properties"]:
-                continue
-            call = {"name": tool, "arguments": {**arguments, "operationId": value}}
+        calls = good_calls(open_world(BillingServer(Settings())))
+        writing = [
+            tool
+            for tool in tools.MODULES
+            if "operationId" in SCHEMAS[tool]["inputSchema"]["properties"]
+        ]
+        for tool in shares.of(writing, NO_UUIDS.index(value), len(NO_UUIDS)):
+            call = {"name": tool, "arguments": {**calls[tool], "operationId": value}}
             answer = await asked(estate.http, "tools/call", headers, **call)
             assert refusal_of(answer) == "invalid-request", tool
         for route in ROUTES:

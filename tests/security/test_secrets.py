@@ -28,7 +28,7 @@ from issuer import Issuer, published, rsa_key
 from kept_secrets import planted_in
 from processes import run
 from recording import Granting, Says, Waits
-from security.doors import LISTS, doors, legacy, refusal_of
+from security.doors import LISTS, Ways, doors, each_way, legacy, refusal_of
 from security.estate import VENDORS, Estate, live
 from world import open_world
 
@@ -107,11 +107,11 @@ def whole(answer: httpx2.Response) -> str:
     return f"{answer.headers}\n{answer.text}"
 
 
-async def everything(estate: Estate, headers: dict[str, str]) -> list[httpx2.Response]:
+async def everything(estate: Estate, headers: dict[str, str], ways: Ways) -> list[httpx2.Response]:
     """What all tools, resources, prompts, completions and lists answer."""
     http = estate.http
     calls = good_calls(open_world(BillingServer(Settings())))
-    found = [await door.through(http, headers) for door in doors(estate.server, calls)]
+    found = [await door.through(http, headers) for door in ways(estate.server, calls)]
     for name, collection in COLLECTIONS.items():
         for uri in (f"billing://{name}", f"billing://{name}/some-id"):
             named = headers | {"mcp-name": uri}
@@ -130,15 +130,16 @@ async def everything(estate: Estate, headers: dict[str, str]) -> list[httpx2.Res
     ]
 
 
+@each_way
 async def test_no_answer_figure_or_raw_log_line_holds_a_key_or_a_token(
-    estate: Estate, capfd: pytest.CaptureFixture[str]
+    estate: Estate, capfd: pytest.CaptureFixture[str], ways: Ways
 ) -> None:
     with log_of(estate) as stream:
         headers = estate.headers("acme")
         token = headers["authorization"].removeprefix("Bearer ")
         answers = [
-            *await everything(estate, headers),
-            *await everything(estate, estate.headers("harbor")),
+            *await everything(estate, headers, ways),
+            *await everything(estate, estate.headers("harbor"), ways),
             await estate.http.get("/v1/customers", headers={"authorization": f"Bearer {token}x"}),
             await estate.http.get(f"/v1/customers?access_token={token}", headers=headers),
         ]

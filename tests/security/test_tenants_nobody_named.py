@@ -15,7 +15,7 @@ from hosted_asking import asked, client_of
 from issuer import NOW
 from recording import Recorder, Says
 from rest_asking import problem_of
-from security.doors import HELLO, LISTS, doors, legacy, refusal_of
+from security.doors import HELLO, LISTS, Ways, each_way, legacy, refusal_of
 from security.estate import Estate, live
 from world import open_world
 
@@ -37,12 +37,13 @@ def unnamed(estate: Estate, tenant: str | None) -> dict[str, str]:
     return {"authorization": f"Bearer {token}"}
 
 
+@each_way
 @pytest.mark.parametrize("tenant", [None, "nobody", "Acme", "acme/../harbor", "default", "0"])
 async def test_a_token_of_no_tenant_opens_no_door_and_hears_the_same_whatever_it_says(
-    estate: Estate, tenant: str | None
+    estate: Estate, tenant: str | None, ways: Ways
 ) -> None:
     headers = unnamed(estate, tenant)
-    for door in doors(estate.server, good_calls(open_world(BillingServer(Settings())))):
+    for door in ways(estate.server, good_calls(open_world(BillingServer(Settings())))):
         answer = await door.through(estate.http, headers)
         if door.way == "rest":
             assert problem_of(answer, 403, "not-permitted")["detail"] == SENTENCE

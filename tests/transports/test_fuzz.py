@@ -276,8 +276,7 @@ def fuzz_http(era: Era, count: int, *, sse: bool) -> None:
         probe_http(port, draw)
 
 
-@pytest.mark.parametrize("sse", [False, True])
-@pytest.mark.parametrize("era", ["legacy", "modern"])
+@pytest.mark.parametrize(("era", "sse"), [("legacy", False), ("modern", True)])
 def test_each_kind_of_wrong_request_is_answered_rightly_over_http(era: Era, sse: bool) -> None:
     fuzz_http(era, 0, sse=sse)
 

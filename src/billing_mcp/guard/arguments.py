@@ -142,6 +142,13 @@ _PERSONAL_NAMES = re.compile(
 )
 
 
+def whole(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """As `minimised`, with all that is in them: for whoever has the call itself. Never kept."""
+    return {
+        name: plainest(value) for name, value in arguments.items() if name not in NOT_OF_THE_EFFECT
+    }
+
+
 def minimised(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """What the ledger keeps of arguments: no secret, no e-mail address, no postal address.
 

@@ -39,7 +39,7 @@ from billing_mcp.guard.outcomes import replayed
 from billing_mcp.guard.plans import Plans, mismatch, provided, told_of
 from billing_mcp.guard.policy import Policy, Verdict
 from billing_mcp.guard.reconcile import Timing
-from billing_mcp.guard.ruling import Ruling, Rulings, target
+from billing_mcp.guard.ruling import Ruling, Rulings, repeated
 from billing_mcp.guard.runs import Call, Runs
 from billing_mcp.results import Outcome
 
@@ -121,7 +121,7 @@ class Gate:
         if row.plan is not None and (row.state in OF_A_PLAN or row.retryable):
             return await self._committed(call, row)
         # Begun: whoever claimed it was permitted to, and what it spends is still reserved.
-        return self._of(call, await self._claimed(call, self._repeated(key, call)))
+        return self._of(call, await self._claimed(call, repeated(key, call)))
 
     async def _planned(self, call: Call, key: Key) -> Outcome:
         ruling = await self.rulings.of(call, with_spent=True)
@@ -154,7 +154,7 @@ class Gate:
 
     async def _committed(self, call: Call, row: Operation) -> Admitted:
         """The call that a plan is for. The policy is asked again, and the plan held to its word."""
-        asked = self._repeated(row.key, call)
+        asked = repeated(row.key, call)
         is_it = (row.tool, row.fingerprint, row.principal) == (
             asked.tool,
             asked.fingerprint,
@@ -213,18 +213,6 @@ class Gate:
                 next_step="Days are UTC; tomorrow the sum begins at zero.",
             )
         return above
-
-    def _repeated(self, key: Key, call: Call) -> NewOperation:
-        """The call as it is compared with a row, of which the ledger knows what it spends."""
-        return NewOperation.of(
-            key,
-            call.tool,
-            call.arguments,
-            call.principal,
-            client=call.client,
-            role=call.role,
-            target=target(call),
-        )
 
     def _of(self, call: Call, claim: ClaimEnd) -> Admitted:
         match claim:

@@ -181,8 +181,9 @@ class Ledger(Protocol):
         """
         ...
 
-    async def sent(self, hold: Hold) -> Operation:
-        """Before the first byte leaves. Raises `HoldLost`: then nothing may be sent."""
+    async def sent(self, hold: Hold, baseline: Any = None) -> Operation:
+        """Before the first byte leaves, with what the vendor has at that time as JSON, if it is
+        needed. Raises `HoldLost`: then nothing may be sent."""
         ...
 
     async def extend(self, hold: Hold, lease: timedelta) -> Operation:

@@ -175,6 +175,7 @@ class Operation:
 
     `attempt` counts the leases taken on it; only the latest may move it. `retryable` marks a
     rejection that left nothing behind and may pass next time, so that the same id may try again.
+    `baseline` is what the vendor had just before it was sent, where that helps to find it again.
     `forgotten_at` is when retention emptied it; the row stays, so that its id never runs again.
     `sequence` is its latest record in the audit.
     """
@@ -199,6 +200,7 @@ class Operation:
     attempt: int = 0
     lease_until: datetime | None = None
     sent_at: datetime | None = None
+    baseline: Any = None
     settled_at: datetime | None = None
     plan: Plan | None = None
     seal: str | None = None

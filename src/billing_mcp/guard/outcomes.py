@@ -17,7 +17,9 @@ _HEAD = ("environment", "operationId", "error")
 
 
 def recorded(outcome: Outcome) -> dict[str, Any]:
-    """The answer as it was given, without its items when they are too many to keep."""
+    """The answer as it was given, without secrets, and without its items when they are too many to
+    keep."""
+    outcome = outcome.without_secrets()
     kept = {
         "structured": outcome.structured,
         "text": outcome.text,

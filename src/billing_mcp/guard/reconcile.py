@@ -41,9 +41,9 @@ NOT_THERE = (
 class Question(Protocol):
     """How to ask the vendor about one operation, and how to put what it says."""
 
-    async def ask(self, kept: Mapping[str, Any]) -> Verdict:
-        """What became of it, by the arguments that the ledger kept. Raises our errors when the
-        vendor cannot be read."""
+    async def ask(self, kept: Mapping[str, Any], baseline: Any) -> Verdict:
+        """What became of it, by the arguments that the ledger kept, and by what the vendor had
+        before it. Raises our errors when the vendor cannot be read."""
         ...
 
     def answered(self, answer: Any) -> Outcome:
@@ -67,7 +67,7 @@ async def looked_up(operation: Operation, question: Question, timing: Timing) ->
     That something is not there counts only when the vendor cannot be at it any more.
     """
     try:
-        verdict = await question.ask(operation.arguments)
+        verdict = await question.ask(operation.arguments, operation.baseline)
     except errors.BillingError as error:
         return Undecided(f"it could not be looked up ({error.message.rstrip('.')})", 30)
     if isinstance(verdict, NotApplied) and operation.sent_at is not None:
@@ -123,7 +123,8 @@ def still_unknown(operation: Operation, verdict: Undecided) -> errors.OutcomeUnk
     return errors.OutcomeUnknown(
         f"Whether this write was applied is not known: {verdict.look_at}.",
         retry_after_seconds=verdict.retry_after_s,
-        next_step=f"Do not repeat it under another operationId. Call {operation.tool} again with "
+        next_step=verdict.next_step
+        or f"Do not repeat it under another operationId. Call {operation.tool} again with "
         f"operationId {operation.id} and the same arguments{wait}: it is looked up first, and "
         "never applied twice.",
     )

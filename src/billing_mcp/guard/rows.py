@@ -24,9 +24,9 @@ Column = str | int | None
 COLUMNS = (
     *("tenant", "environment", "id", "tool", "fingerprint", "principal", "client", "role"),
     *("target", "customer", "purpose", "rule", "arguments", "amount", "currency", "day", "state"),
-    *("created_at", "updated_at", "sent_at", "settled_at", "forgotten_at", "expires_at"),
-    *("plan", "seal", "approvals", "denial", "outcome", "vendor_request_ids", "retryable"),
-    *("attempt", "lease_until", "sequence"),
+    *("created_at", "updated_at", "sent_at", "baseline", "settled_at", "forgotten_at"),
+    *("expires_at", "plan", "seal", "approvals", "denial", "outcome", "vendor_request_ids"),
+    *("retryable", "attempt", "lease_until", "sequence"),
 )
 # Never another after the first time, and so not written again: their indexes stay as they are.
 _FIXED = frozenset({"tenant", "environment", "id", "tool", "fingerprint", "created_at"})
@@ -79,6 +79,7 @@ def columns(operation: Operation) -> tuple[Column, ...]:
         microseconds(operation.created_at),
         microseconds(operation.updated_at),
         _at(operation.sent_at),
+        None if operation.baseline is None else document(operation.baseline),
         _at(operation.settled_at),
         _at(operation.forgotten_at),
         None if plan is None else microseconds(plan.expires_at),
@@ -136,6 +137,7 @@ def operation(row: Sequence[Any]) -> Operation:
         attempt=values["attempt"],
         lease_until=_time(values["lease_until"]),
         sent_at=_time(values["sent_at"]),
+        baseline=_read(values["baseline"]),
         settled_at=_time(values["settled_at"]),
         plan=plan and Plan(plan["shown"], moment(values["expires_at"]), plan["approvalsNeeded"]),
         seal=values["seal"],

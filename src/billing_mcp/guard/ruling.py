@@ -51,18 +51,25 @@ class Ruling:
 
     def operation(self, key: Key, call: Call, given: Verdict) -> NewOperation:
         """The call as the ledger claims it, with what it spends."""
-        return NewOperation.of(
-            key,
-            call.tool,
-            call.arguments,
-            call.principal,
-            client=call.client,
-            role=call.role,
-            target=target(call),
+        return replace(
+            repeated(key, call),
             purpose=self.ask.purpose,
             rule=self.decision.place,
             spend=self.spend(given),
         )
+
+
+def repeated(key: Key, call: Call) -> NewOperation:
+    """The call as it is compared with a row, of which the ledger knows what it spends."""
+    return NewOperation.of(
+        key,
+        call.tool,
+        call.arguments,
+        call.principal,
+        client=call.client,
+        role=call.role,
+        target=target(call),
+    )
 
 
 def target(call: Call) -> str | None:
@@ -144,7 +151,8 @@ class Rulings:
         if call.write.amount is None:
             return None
         given = call.arguments[call.write.amount]
-        assert isinstance(given, Decimal)
+        # What a write gives may be left out, as in a purchase of something else than money.
+        assert given is None or isinstance(given, Decimal)
         return given
 
     async def _stake(self, call: Call) -> Stake:

@@ -72,6 +72,10 @@ class Call(Question, Protocol):
         """What it would do, found out by reading. Raises our errors."""
         ...
 
+    async def baseline(self) -> Any:
+        """What the vendor has now, if that helps to find the write again. Raises our errors."""
+        ...
+
     async def perform(self) -> Performed:
         """Run the tool. Whatever goes wrong is told in what it gives back."""
         ...
@@ -157,12 +161,13 @@ class Runs:
             ended.set()
 
     async def _before_sending(self, run: _Run) -> None:
-        """Write down that a request leaves, before it does. Raises `Unavailable`."""
+        """Write down that a request leaves, before it does. Raises our errors."""
+        baseline = None if run.sent else await run.call.baseline()
         try:
             if not run.sent:
-                await self.ledger.sent(run.hold)
+                await self.ledger.sent(run.hold, baseline)
                 run.sent = True
-            elif self.now() > run.lease_until - 3 * self.timing.lease / 4:
+            if self.now() > run.lease_until - 3 * self.timing.lease / 4:
                 operation = await self.ledger.extend(run.hold, self.timing.lease)
                 assert operation.lease_until is not None
                 run.lease_until = operation.lease_until

@@ -26,6 +26,7 @@ CREATE TABLE billing_operations (
   created_at BIGINT NOT NULL,
   updated_at BIGINT NOT NULL,
   sent_at BIGINT,
+  baseline TEXT,
   settled_at BIGINT,
   forgotten_at BIGINT,
   expires_at BIGINT,

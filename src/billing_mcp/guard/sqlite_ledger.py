@@ -123,7 +123,7 @@ def _open(path: Path | None, busy: timedelta) -> sqlite3.Connection:
     # Bytes that are no text are for `verify` to report, not a reason to stop reading.
     db.text_factory = lambda text: text.decode("utf-8", "surrogateescape")
     try:
-        _prepare(db)
+        _prepare(db, busy)
         _wait_for(db, timedelta(0))
     except _Held as held:
         db.close()
@@ -142,19 +142,38 @@ def _private(path: Path) -> None:
         path.chmod(0o600)
 
 
-def _prepare(db: sqlite3.Connection) -> None:
+def _prepare(db: sqlite3.Connection, busy: timedelta) -> None:
     try:
+        # As one look: another process may make its tables meanwhile.
+        db.execute("BEGIN")
         (application,) = db.execute("PRAGMA application_id").fetchone()
         empty = not db.execute(_TABLES).fetchall()
+        db.execute("COMMIT")
         if application != APPLICATION and not (application == 0 and empty):
             raise LedgerUnusable("The file is a database of something else, not a ledger.")
-        db.execute("PRAGMA journal_mode = WAL")
+        _log_ahead(db, busy)
         # Durable at every commit, and on macOS past the drive's own cache.
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA fullfsync = ON")
     except sqlite3.Error as error:
         raise _sentence(error) from error
     _transaction(db, _preparing, "write")
+
+
+def _log_ahead(db: sqlite3.Connection, busy: timedelta) -> None:
+    """Write the file by a log. Two processes that begin to at once are both sent away by SQLite,
+    which has no turns for this; so we wait as for a turn to write, and ask again."""
+    until = time.monotonic_ns() + busy // timedelta(microseconds=1) * 1000
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if not _is_busy(error) or time.monotonic_ns() > until:
+                raise
+        else:
+            return
+        db.execute("BEGIN IMMEDIATE")
+        db.execute("ROLLBACK")
 
 
 def _preparing() -> Work[None]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from importlib.resources import files
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from billing_mcp.guard import transactions, transitions
 from billing_mcp.guard.arguments import storable
@@ -100,8 +100,9 @@ class StoredLedger(Ledger):
         decide = partial(transitions.claim, new=new, lease=lease)
         return await self._move(new.key, decide, new.spend)
 
-    async def sent(self, hold: Hold) -> Operation:
-        return await self._move(hold.key, partial(transitions.sent, hold=hold))
+    async def sent(self, hold: Hold, baseline: Any = None) -> Operation:
+        decide = partial(transitions.sent, hold=hold, baseline=baseline)
+        return await self._move(hold.key, decide)
 
     async def extend(self, hold: Hold, lease: timedelta) -> Operation:
         return await self._move(hold.key, partial(transitions.extend, hold=hold, lease=lease))

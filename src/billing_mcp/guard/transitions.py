@@ -181,12 +181,12 @@ def take_over(present: Present, lease: timedelta) -> Change[Lapsed | None]:
     return _lapsed(present, row, lease, None)
 
 
-def sent(present: Present, hold: Hold) -> Change[Operation]:
+def sent(present: Present, hold: Hold, baseline: Any) -> Change[Operation]:
     row = _held(present, hold)
     if not row.is_leased(present.now):
         # Somebody may take it over at any moment, and would then look for an effect too early.
         raise HoldLost(f"The lease on operation {row.id} ended before its request was sent.")
-    row = _moved(present, row, state=State.SENT, sent_at=present.now)
+    row = _moved(present, row, state=State.SENT, sent_at=present.now, baseline=baseline)
     return Change(row, "sent", None, {"attempt": row.attempt}, row)
 
 
@@ -243,6 +243,7 @@ def forget(present: Present, before: datetime) -> Change[bool]:
         approvals=(),
         denial=None,
         outcome=None,
+        baseline=None,
         retryable=False,
         vendor_request_ids=(),
         forgotten_at=present.now,
@@ -287,6 +288,7 @@ def _claimed(
         attempt=row.attempt + 1,
         lease_until=present.now + lease,
         sent_at=None,
+        baseline=None,
         settled_at=None,
         outcome=None,
         retryable=False,

@@ -1,4 +1,4 @@
-"""API keys for closed networks: a file of their hashes, and whether a key is one of them.
+"""API keys for closed networks: the file of their hashes.
 
 The file is JSON that `billing-mcp keys` writes. It holds no key: a key is shown once, when it is
 made, and is as random as its hash, so the file tells nobody a key. Whoever can write it can let
@@ -6,7 +6,6 @@ themselves in, so it belongs to its owner alone.
 """
 
 import hashlib
-import hmac
 import json
 import logging
 import os
@@ -15,13 +14,11 @@ import secrets
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO, Annotated, Literal
 
-from mcp.server.auth.provider import AccessToken
 from pydantic import (
     AfterValidator,
     AwareDatetime,
@@ -34,18 +31,14 @@ from pydantic import (
 )
 
 from billing_mcp.credentials import SettingsError
-from billing_mcp.http.signing_keys import Clock, KeysUnavailable
-from billing_mcp.http.tokens import NOT_KEPT, Refused
 from billing_mcp.scopes import SCOPES
 
 logger = logging.getLogger(__name__)
 
 PREFIX = "bmk_"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-# A changed file takes effect after this long at most.
-LOOK_S = 1
 _RANDOM_BYTES = 32
-_SHOWN = len(PREFIX) + 8
+SHOWN = len(PREFIX) + 8
 _LARGEST_FILE_BYTES = 4 * 1024 * 1024
 
 
@@ -109,8 +102,8 @@ def made(
     key = PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
     kept = ApiKey(
         name=name,
-        sha256=_hash(key),
-        prefix=key[:_SHOWN],
+        sha256=hashed(key),
+        prefix=key[:SHOWN],
         scopes=tuple(scopes),
         tenant=tenant,
         role=role,
@@ -196,79 +189,5 @@ def _owner(path: str) -> tuple[int, int]:
     return found.st_uid, found.st_gid
 
 
-def _hash(key: str) -> str:
+def hashed(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    sha256: str
-    expires: float | None
-    token: AccessToken
-
-
-class ApiKeys:
-    """The keys of a file that may change while the server runs."""
-
-    def __init__(self, path: Path, now: Clock) -> None:
-        """Raises `SettingsError` when the file cannot be used now."""
-        self._path = path
-        self._now = now
-        self._entries: dict[str, list[_Entry]] = {}
-        self._unusable = False
-        self._looked_at = now()
-        self._version = self._seen()
-        self._entries = _entries(read(path))
-
-    def check(self, key: str) -> AccessToken:
-        """What the key allows. Raises `Refused` or `KeysUnavailable`."""
-        if not 0 <= self._now() - self._looked_at < LOOK_S:
-            self._look()
-        if self._unusable:
-            raise KeysUnavailable("The file of API keys cannot be used.")
-        digest = _hash(key)
-        for entry in self._entries.get(key[:_SHOWN], ()):
-            if hmac.compare_digest(entry.sha256, digest):
-                if entry.expires is not None and entry.expires <= self._now():
-                    raise Refused("it has expired")
-                return entry.token
-        raise Refused("it is not an API key of this server")
-
-    def _look(self) -> None:
-        """Read the file again if it is another one. While it cannot be used, nobody is let in."""
-        self._looked_at = self._now()
-        version = self._seen()
-        if version == self._version:
-            return
-        self._version = version
-        try:
-            self._entries = _entries(read(self._path))
-            self._unusable = False
-        except SettingsError as error:
-            self._entries = {}
-            self._unusable = True
-            logger.error("%s Until then no API key is accepted.", error)  # noqa: TRY400  # no crash of ours: the sentence says it all
-
-    def _seen(self) -> tuple[int, ...] | None:
-        """What changes when the file does."""
-        try:
-            found = self._path.stat()
-        except OSError:
-            return None
-        return found.st_mtime_ns, found.st_ino, found.st_size, found.st_mode
-
-
-def _entries(keys: Iterable[ApiKey]) -> dict[str, list[_Entry]]:
-    found: dict[str, list[_Entry]] = {}
-    for key in keys:
-        name = f"key:{key.name}"
-        expires = None if key.expires is None else key.expires.timestamp()
-        token = AccessToken(
-            token=NOT_KEPT,
-            client_id=name,
-            scopes=list(key.scopes),
-            expires_at=None if expires is None else int(expires),
-            claims={"iss": None, "tenant": key.tenant, "role": key.role, "principal": name},
-        )
-        found.setdefault(key.prefix, []).append(_Entry(key.sha256, expires, token))
-    return found

@@ -13,8 +13,8 @@ from mcp.server.auth.provider import AccessToken
 from billing_mcp import __version__
 from billing_mcp.config import Settings
 from billing_mcp.http import api_keys
-from billing_mcp.http.api_keys import ApiKeys
 from billing_mcp.http.challenges import Challenges, resources
+from billing_mcp.http.key_check import ApiKeys
 from billing_mcp.http.signing_keys import (
     PATIENCE_S,
     Clock,

@@ -66,7 +66,7 @@ def apply_credits(
     Priority first (1 before 2), then the earlier expiry, then the older credit, then the id. Only
     whole minor units of a credit are used.
     """
-    owed = [line.amount for line in lines]
+    owed = _owed(lines)
     uses = []
     for credit in sorted(credits_, key=_order):
         if not _usable(credit, cycle):
@@ -79,6 +79,19 @@ def apply_credits(
                 owed[index] = WIDE.subtract(owed[index], amount)
                 left = WIDE.subtract(left, amount)
     return CreditUse(tuple(uses))
+
+
+def _owed(lines: Sequence[Line]) -> list[Decimal]:
+    """What credits may pay of each line: a discount lowers the lines before it, the last first."""
+    owed: list[Decimal] = []
+    for line in lines:
+        discount = max(line.amount.copy_negate(), Decimal(0))
+        for index in reversed(range(len(owed))):
+            taken = min(discount, owed[index])
+            owed[index] = WIDE.subtract(owed[index], taken)
+            discount = WIDE.subtract(discount, taken)
+        owed.append(max(line.amount, Decimal(0)))
+    return owed
 
 
 def applies(applicable: Sequence[str], line: Line) -> bool:

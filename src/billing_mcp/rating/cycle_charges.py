@@ -1,8 +1,9 @@
 """What one account owes for one cycle of one plan: the place that knows the order of the steps.
 
 Cards in the plan's order (usage, fixed fees, licences, entitlements, overage, credit grants), each
-slab by slab with the slab's bounds, then the card's bounds, then the minimum commitment over their
-rounded sum. Fees in advance stand beside them. Credits come after all of it (credits.py).
+slab by slab with the slab's bounds, then the card's bounds, then the pricing rules, then the
+minimum commitment over the cards' rounded sum. Fees in advance, with the rules for them, stand
+beside them. Credits come after all of it (credits.py).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from billing_mcp.rating import (
     fixed_fee,
     licence,
     overage,
+    pricing_rules,
     usage_card,
 )
 from billing_mcp.rating.cards import in_advance
@@ -23,6 +25,7 @@ from billing_mcp.rating.cycles import Cycle
 from billing_mcp.rating.licence import LicenceChange, Refund
 from billing_mcp.rating.lines import Line, amount_of
 from billing_mcp.rating.plan import NotAPlan, Plan
+from billing_mcp.rating.pricing_rules import PricingRule, Ruled, RuleLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class Measured:
 class CycleCharges:
     """`cards` are owed in arrears, `advance` for the next cycle; both are on this cycle's invoice.
 
+    So are `additions` and `advance_additions`: what pricing rules added to either.
     `at_association` are the first cycle's own fees in advance, invoiced when it begins. `refunds`
     are not on the invoice: whoever keeps credits and wallets gives them back.
     """
@@ -52,6 +56,9 @@ class CycleCharges:
     advance: tuple[Line, ...]
     at_association: tuple[Line, ...]
     refunds: tuple[Refund, ...]
+    additions: tuple[Line, ...] = ()
+    advance_additions: tuple[Line, ...] = ()
+    logs: tuple[RuleLog, ...] = ()
 
     @property
     def subtotal(self) -> Decimal:
@@ -62,7 +69,10 @@ class CycleCharges:
     def lines(self) -> tuple[Line, ...]:
         """Everything on this cycle's invoice that a credit may pay, in the invoice's order."""
         true_up = () if self.true_up is None else (self.true_up,)
-        return (*self.cards, *true_up, *self.advance)
+        return (
+            *(*self.cards, *self.additions, *true_up),
+            *(*self.advance, *self.advance_additions),
+        )
 
     @property
     def gross(self) -> Decimal:
@@ -70,7 +80,13 @@ class CycleCharges:
 
 
 def charges(
-    plan: Plan, currency: str, cycle: Cycle, measured: Measured, *, following: Cycle | None
+    plan: Plan,
+    currency: str,
+    cycle: Cycle,
+    measured: Measured,
+    *,
+    following: Cycle | None,
+    rules: Sequence[PricingRule] = (),
 ) -> CycleCharges:
     """Rate a cycle. `following` is the next one, or None if the association ends with this one.
 
@@ -79,12 +95,52 @@ def charges(
     if currency not in plan.currencies:
         raise NotAPlan(f"the plan has no rates in {currency}")
     cards, refunds = _in_arrears(plan, currency, cycle, measured, last=following is None)
+    arrears = _ruled(plan, currency, cards, rules, advance=False)
     true_up = None
     if plan.minimum_commitment is not None:
-        true_up = commitment.charge(plan.minimum_commitment, currency, amount_of(cards))
-    advance = () if following is None else advance_fees(plan, currency, following, measured)
+        subtotal = amount_of(arrears.cards)
+        true_up = commitment.charge(plan.minimum_commitment, currency, subtotal)
+    advance = Ruled(())
+    if following is not None:
+        advance = advance_charges(plan, currency, following, measured, rules)
     own = advance_fees(plan, currency, cycle, measured) if cycle.number == 0 else ()
-    return CycleCharges(currency, cycle, cards, true_up, advance, own, refunds)
+    return CycleCharges(
+        currency,
+        cycle,
+        arrears.cards,
+        true_up,
+        advance.cards,
+        own,
+        refunds,
+        arrears.additions,
+        advance.additions,
+        (*arrears.logs, *advance.logs),
+    )
+
+
+def advance_charges(
+    plan: Plan, currency: str, cycle: Cycle, measured: Measured, rules: Sequence[PricingRule] = ()
+) -> Ruled:
+    """The fees of a cycle that are invoiced before it begins, and what rules make of them."""
+    fees = advance_fees(plan, currency, cycle, measured)
+    return _ruled(plan, currency, fees, rules, advance=True) if fees else Ruled(())
+
+
+def _ruled(
+    plan: Plan, currency: str, cards: Sequence[Line], rules: Sequence[PricingRule], *, advance: bool
+) -> Ruled:
+    """Run the rules of one timing."""
+    timing = "IN_ADVANCE" if advance else "IN_ARREARS"
+    timed = [rule for rule in rules if rule.timing == timing]
+    if not timed:
+        return Ruled(tuple(cards))
+
+    def reprice(usage_meter_id: str, units: Decimal) -> Line:
+        card = next(card for card in plan.usage_cards if card.usage_meter_id == usage_meter_id)
+        return usage_card.charge(card, currency, {usage_meter_id: units})
+
+    names = pricing_rules.card_names(plan, advance=advance)
+    return pricing_rules.apply(timed, cards, names, reprice, currency)
 
 
 def advance_fees(plan: Plan, currency: str, cycle: Cycle, measured: Measured) -> tuple[Line, ...]:

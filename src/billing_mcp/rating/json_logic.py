@@ -5,7 +5,7 @@ operators it has, so the restriction is ours. None of them loops: evaluating tak
 for each value that was written, and how many may be written is limited.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
 from typing import Any
@@ -37,6 +37,7 @@ class Logic:
     """Logic that has been read and checked, ready for any number of events."""
 
     _evaluate: Evaluate
+    variables: frozenset[str] = frozenset()  # those it reads by a name that is written out
 
     def value(self, data: Mapping[str, Any]) -> Any:
         """The value over the data. Raises `LogicError` where it has none."""
@@ -59,7 +60,7 @@ def parse(text: str) -> Logic:
 def read(logic: Any) -> Logic:
     """Read logic that already is JSON values. Raises `LogicError` as `parse` does."""
     _measure(logic)
-    return Logic(_compiled(logic))
+    return Logic(_compiled(logic), frozenset(_variables(logic)))
 
 
 def truthy(value: Any) -> bool:
@@ -95,6 +96,18 @@ def _measure(logic: Any) -> None:
         layer, depth = below, depth + 1
 
 
+def _variables(logic: Any) -> Iterator[str]:
+    if isinstance(logic, dict):
+        for operator, given in logic.items():
+            named = given[0] if isinstance(given, list) and given else given
+            if operator == "var" and isinstance(named, str) and named:
+                yield named
+            yield from _variables(given)
+    elif isinstance(logic, list):
+        for item in logic:
+            yield from _variables(item)
+
+
 def _compiled(logic: Any) -> Evaluate:
     if isinstance(logic, list):
         items = [_compiled(item) for item in logic]
@@ -118,6 +131,9 @@ def _compiled(logic: Any) -> Evaluate:
 def _variable(arguments: Sequence[Evaluate]) -> Evaluate:
     def variable(data: Mapping[str, Any]) -> Any:
         name = arguments[0](data) if arguments else ""
+        # Ids have dots in them: a name that is there as a whole is not a way into the data.
+        if isinstance(name, str) and name in data:
+            return data[name]
         value: Any = data
         for part in str(name).split(".") if name != "" else []:
             if not isinstance(value, Mapping) or part not in value:

@@ -20,10 +20,15 @@ _SLAB = "LICENSE_RATE_CARD_SLAB_AMOUNT"
 
 @dataclass(frozen=True, slots=True)
 class LicenceChange:
-    """The quantity held after a change; changes of one day are kept in their order."""
+    """The quantity held after a change; changes of one day are kept in their order.
+
+    `granted`: whoever keeps the history has looked at the maximum that counted when it was made;
+    otherwise the card's own decides.
+    """
 
     effective: date
     quantity: Decimal
+    granted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,7 @@ def advance(card: Licence, currency: str, cycle: Cycle, changes: Sequence[Licenc
     """The price of holding, all through a cycle, what is held on its first day."""
     first = cycle.start.date()
     held = _held(_granted(card, changes), first, first + timedelta(days=1))
-    kept = [LicenceChange(first, held[-1].quantity)] if held else []
+    kept = [LicenceChange(first, held[-1].quantity, granted=True)] if held else []
     return _line(card, currency, cycle, kept, f"ADVANCED_{_CARD}")
 
 
@@ -129,7 +134,7 @@ def usage_cycles(cycle: Cycle, interval: str) -> list[tuple[datetime, datetime, 
 
 def _granted(card: Licence, changes: Sequence[LicenceChange]) -> list[LicenceChange]:
     """The changes that were granted, oldest first."""
-    granted = [change for change in changes if grants(card, change.quantity)]
+    granted = [change for change in changes if change.granted or grants(card, change.quantity)]
     return sorted(granted, key=lambda change: change.effective)
 
 

@@ -102,6 +102,16 @@ _ALL = {
     "minimum-commitment": _card(
         "Minimum commitment", "The least a cycle costs", "MinimumCommitment", "minimumCommitment"
     ),
+    "rate-card": Described(
+        "Rate card",
+        "The rateCard of an operation of edit-price-plan-rate-cards",
+        model=f"{tools.TOGAI}.price_plan_cards:RateCardData",
+    ),
+    "price-plan-override": Described(
+        "Price plan override",
+        "The pricePlanDetails of update-price-plan: only the parts that differ",
+        model=f"{tools.TOGAI}.plan_overrides:PricePlanOverride",
+    ),
     "credit": Described("Credit", "What grant-credit takes", "grant-credit"),
     "feature-credits-entry": Described(
         "Change of a feature-credits entry",

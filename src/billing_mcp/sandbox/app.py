@@ -11,7 +11,7 @@ import anyio
 from billing_mcp import money
 from billing_mcp.sandbox import clock, control
 from billing_mcp.sandbox.backend import Backend
-from billing_mcp.sandbox.call import ABSENT, Refusal, Reply, SandboxSettings
+from billing_mcp.sandbox.call import ABSENT, Caller, Refusal, Reply, SandboxSettings
 from billing_mcp.sandbox.faults import AFTER, BEFORE, Fault, Faults
 
 Scope = MutableMapping[str, Any]
@@ -78,10 +78,11 @@ class Sandbox:
             if vendor == "control":
                 request = control.Request(method, tuple(rest), query, _parsed(raw_body))
                 return control.answer(self.backend, self.faults, request)
-            _check_key(vendor, dict(scope["headers"]))
+            caller = _caller(vendor, scope)
             if vendor == "togai" and self.backend.settings.quotas:
                 self._count_request(rest)
-            return self.backend.answer(vendor, method, tuple(rest), query, _parsed(raw_body))
+            parsed = _parsed(raw_body)
+            return self.backend.answer(vendor, method, tuple(rest), query, parsed, caller)
         except Refusal as refusal:
             return _refused(raw_path, refusal)
 
@@ -97,18 +98,26 @@ class Sandbox:
             raise Refusal(429, "Too many requests in this second", {"Retry-After": "1"})
 
 
-def _check_key(vendor: str, headers: dict[bytes, bytes]) -> None:
+def _caller(vendor: str, scope: Scope) -> Caller:
     """Any key will do, but there has to be one. Refuses with 401, or 404 if there is no vendor."""
+    headers = dict(scope["headers"])
+    host = headers.get(b"host", b"").decode("latin-1")
+    return Caller(_key(vendor, headers), f"{scope['scheme']}://{host}")
+
+
+def _key(vendor: str, headers: dict[bytes, bytes]) -> str:
     if vendor not in ("togai", "suger"):
         raise Refusal(404, "the sandbox answers under /togai, /suger and /control")
     scheme, _, key = headers.get(b"authorization", b"").strip().partition(b" ")
     if vendor == "suger":
         if scheme.lower() not in (b"key", b"bearer") or not key.strip():
             raise Refusal(401, "the header Authorization: Key <api key> is missing")
-        return
-    has_token = scheme.lower() == b"bearer" and key.strip()
-    if not has_token and not headers.get(b"x-api-key", b"").strip():
+        return key.decode("latin-1")
+    token = key.strip() if scheme.lower() == b"bearer" else b""
+    token = token or headers.get(b"x-api-key", b"").strip()
+    if not token:
         raise Refusal(401, "Unauthorized: send Authorization: Bearer <token> or X-API-Key")
+    return token.decode("latin-1")
 
 
 async def _live(receive: Receive, send: Send) -> None:
@@ -192,7 +201,7 @@ def _refused(raw_path: str, refusal: Refusal) -> Reply:
 
 
 def _encoded(reply: Reply) -> bytes:
-    return money.to_json(reply.body)
+    return reply.body if isinstance(reply.body, bytes) else money.to_json(reply.body)
 
 
 async def _fail(fault: Fault, raw_path: str, scope: Scope, receive: Receive, send: Send) -> None:

@@ -3,21 +3,33 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from functools import cache
+from typing import Any, Final
 
 from billing_mcp.sandbox import clock, store, suger, togai
-from billing_mcp.sandbox.call import ABSENT, Call, Refusal, Reply, SandboxSettings
+from billing_mcp.sandbox.call import ABSENT, Call, Caller, Refusal, Reply, SandboxSettings
 from billing_mcp.sandbox.jobs import Job
 from billing_mcp.sandbox.routes import RouteTable, Segments, split, vendor_operations
 
 # What falls due on the way is really done, so that a step of centuries would take as long.
 _LONGEST_STEP_MONTHS = 120
 
+NOBODY: Final = Caller()
 JOBS: tuple[Job, ...] = (*togai.JOBS, *suger.JOBS)
 
 # Living through the demo company takes half a second, copying it a few milliseconds; a process
-# that opens many sandboxes, as the tests do, nearly always opens the same. The last one is kept.
+# that opens many sandboxes, as the tests do, nearly always opens the same. The last few are kept.
 _images: dict[tuple[SandboxSettings, Callable[["Backend"], None]], bytes] = {}
+_MOST_IMAGES = 4
+
+
+@cache
+def _tables() -> dict[str, RouteTable]:
+    """Which handler answers what: the same for every sandbox of a process."""
+    return {
+        "togai": RouteTable(togai.RESOURCES, vendor_operations("togai")),
+        "suger": RouteTable(suger.RESOURCES, vendor_operations("suger")),
+    }
 
 
 class Backend:
@@ -30,10 +42,7 @@ class Backend:
     def __init__(self, settings: SandboxSettings, populate: Callable[["Backend"], None]) -> None:
         self.settings = settings
         self.populate = populate
-        self.tables = {
-            "togai": RouteTable(togai.RESOURCES, vendor_operations("togai")),
-            "suger": RouteTable(suger.RESOURCES, vendor_operations("suger")),
-        }
+        self.tables = _tables()
         self.db, new = store.open_database(settings.data)
         if new:
             self._fill()
@@ -52,17 +61,24 @@ class Backend:
         path: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
         body: Any = ABSENT,
+        caller: Caller = NOBODY,
     ) -> Iterator[Call]:
         """A call whose writes are kept if the block ends well, and dropped if it raises."""
         with store.transaction(self.db):
-            yield Call(self.db, self.now(), self.settings, path or {}, query or {}, body)
+            yield Call(self.db, self.now(), self.settings, path or {}, query or {}, body, caller)
 
     def answer(
-        self, vendor: str, method: str, segments: Segments, query: Mapping[str, str], body: Any
+        self,
+        vendor: str,
+        method: str,
+        segments: Segments,
+        query: Mapping[str, str],
+        body: Any,
+        caller: Caller = NOBODY,
     ) -> Reply:
         """Run one operation in its transaction. Raises `Refusal`, then nothing is kept."""
         handler, parameters = self.tables[vendor].find(method, segments)
-        with self.transaction(parameters, query, body) as call:
+        with self.transaction(parameters, query, body, caller) as call:
             return handler(call)
 
     def request(self, method: str, target: str, body: Any = ABSENT, **query: str) -> Any:
@@ -124,7 +140,8 @@ class Backend:
         with store.transaction(self.db):
             self._begin(self.settings.now or clock.START, demo=self.settings.demo)
         if self.settings.data is None:
-            _images.clear()
+            if len(_images) == _MOST_IMAGES:
+                _images.pop(next(iter(_images)))
             _images[key] = store.image(self.db)
 
     def _begin(self, moment: datetime, *, demo: bool) -> None:

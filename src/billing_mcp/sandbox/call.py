@@ -45,8 +45,16 @@ class SandboxSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, and where the sandbox is from there."""
+
+    credential: str = ""  # the token or key, whatever it is
+    address: str = "http://sandbox"  # without the vendor's prefix
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer; `body` is JSON with Decimals."""
+    """An answer; `body` is JSON with Decimals, or the bytes of a file."""
 
     body: Any = None
     status: int = 200
@@ -73,6 +81,7 @@ class Call:
     path: Mapping[str, str] = field(default_factory=dict)  # percent-decoded
     query: Mapping[str, str] = field(default_factory=dict)
     body: Any = ABSENT  # as `money.from_json` reads it
+    caller: Caller = field(default_factory=Caller)
 
     @property
     def stamp(self) -> str:

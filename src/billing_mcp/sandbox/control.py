@@ -9,6 +9,7 @@ from billing_mcp.sandbox.backend import Backend
 from billing_mcp.sandbox.call import ABSENT, Refusal, Reply, SandboxSettings
 from billing_mcp.sandbox.faults import Faults
 from billing_mcp.sandbox.routes import Segments
+from billing_mcp.sandbox.togai import files
 
 _EFFECTS_SHOWN = 10_000
 REPEATED_KEYS = ("original", "refuse")
@@ -38,6 +39,10 @@ def answer(backend: Backend, faults: Faults, request: Request) -> Reply:
             return _set_faults(faults, request)
         case ("GET", "effects"):
             return _effects(backend, request.query)
+        case ("GET", "files", file_id):
+            # Where the vendor's links to files lead, which need no key.
+            with backend.transaction({"file_id": file_id}, request.query) as asked:
+                return files.download(asked)
         case ("GET", "settings"):
             return Reply(_shown(backend.settings))
         case ("PUT", "settings"):
@@ -52,7 +57,7 @@ def answer(backend: Backend, faults: Faults, request: Request) -> Reply:
 
 _CONTROLS = (
     "there are GET and POST clock, POST jobs/{name}, GET, PUT and DELETE faults,"
-    " GET effects, GET and PUT settings, POST reset"
+    " GET effects, GET files/{id}, GET and PUT settings, POST reset"
 )
 
 

@@ -23,7 +23,8 @@ _DRAWS = 1_000_000
 
 @dataclass(slots=True)
 class Fault:
-    """One fault. It counts how often it may still fire and draws from a generator of its own."""
+    """One fault. It counts what it lets pass at first and how often it has fired since, and draws
+    from a generator of its own."""
 
     mode: str
     method: str | None
@@ -33,13 +34,18 @@ class Fault:
     delay_s: Decimal
     probability: Decimal
     seed: int
+    skip: int
     times: int | None
+    passed: int
     fired: int
     random: Random
 
     def fires(self, method: str, path: str) -> bool:
         """Whether it strikes this request; if so, that is counted."""
         if self.method not in (None, method) or not fnmatchcase(path, self.path):
+            return False
+        if self.passed < self.skip:
+            self.passed += 1
             return False
         if self.times is not None and self.fired >= self.times:
             return False
@@ -76,7 +82,7 @@ class Faults:
 def _read(item: Any, at: str) -> Fault:
     entry = call.fields(item, at)
     for name in entry:
-        if name not in (*_FIELDS, "times"):
+        if name not in (*_FIELDS, "skip", "times"):
             raise call.Refusal(400, f"{at}{name} is not a field of a fault")
     seed = call.whole(entry, "seed", minimum=0, maximum=2**63, default=0, at=at)
     return Fault(
@@ -94,7 +100,9 @@ def _read(item: Any, at: str) -> Fault:
             entry, "probability", minimum=0, maximum=1, default=Decimal(1), at=at
         ),
         seed=seed,
+        skip=call.whole(entry, "skip", minimum=0, maximum=2**31, default=0, at=at),
         times=call.whole(entry, "times", minimum=0, maximum=2**31, default=None, at=at),
+        passed=0,
         fired=0,
         random=Random(seed),  # noqa: S311 - which requests fail must be repeatable, not secret
     )
@@ -110,6 +118,7 @@ def _shown(fault: Fault) -> dict[str, Any]:
         "seconds": fault.delay_s if fault.mode == "delay" else None,
         "probability": fault.probability,
         "seed": fault.seed,
+        "skip": fault.skip or None,
         "times": fault.times,
         "fired": fault.fired,
     }

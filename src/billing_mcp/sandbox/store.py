@@ -4,7 +4,7 @@ import sqlite3
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ class UnusableDataFile(ValueError):
     """The data file is not a sandbox's, or it was written with another schema."""
 
 
+@cache
 def schema() -> str:
     """Every table of the sandbox, as SQL."""
     root = files("billing_mcp.sandbox")
@@ -120,6 +121,17 @@ def transaction(db: Connection) -> Iterator[None]:
             db.execute(keep)
         raise
     db.execute(keep)
+
+
+@contextmanager
+def tried(db: Connection) -> Iterator[None]:
+    """Take everything that is done inside back at its end, inside a transaction."""
+    db.execute("savepoint trial")
+    try:
+        yield
+    finally:
+        db.execute("rollback to trial")
+        db.execute("release trial")
 
 
 def create(db: Connection) -> None:

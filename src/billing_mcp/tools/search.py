@@ -5,20 +5,20 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from billing_mcp import search
+from billing_mcp.aliases import own_name
 from billing_mcp.declarations import ANY_WRITE, READ, Toolset
 from billing_mcp.door import Door
-from billing_mcp.errors import BillingError, NotConfigured, NotFound, NotPermitted, one_line
+from billing_mcp.errors import BillingError, NotFound, NotPermitted, one_line
 from billing_mcp.params import Name
 from billing_mcp.results import Outcome, Page, Result, compact
+from billing_mcp.tools import RUNNERS, SUPERSEDED
 from billing_mcp.validation import nearest
 
 toolset = Toolset("search")
 
-RUNNERS = {True: "run-read-tool", False: "run-write-tool"}
 SEARCH = "search-tools"
 # An input schema longer than this is not worth its room in an error; its arguments' names are.
 LONGEST_SCHEMA = 6_000
-NOT_YET = "not in this server yet"
 NEAR = 3
 
 ToolName = Annotated[Name, Field(min_length=1, max_length=100)]
@@ -32,8 +32,9 @@ class ToolRow(Result):
     method: str | None = None
     path: str | None = None
     served: bool
-    run: Literal["directly", "run-read-tool", "run-write-tool", "not in this server yet"]
+    run: Literal["directly", "run-read-tool", "run-write-tool"]
     arguments: str | None = None
+    deprecated: str | None = None
 
 
 @toolset.tool(READ)
@@ -74,6 +75,7 @@ async def run_write_tool(door: Door, name: ToolName, arguments: Arguments | None
 async def _run(door: Door, name: str, arguments: dict[str, Any], *, reads: bool) -> Outcome:
     """Raises `BillingError` for a tool that cannot be run here or not by this runner."""
     runner = RUNNERS[reads]
+    name = own_name(name)
     if name in (SEARCH, *RUNNERS.values()):
         raise NotPermitted(
             f"{runner} does not run {name}; nothing was sent.", next_step=f"Call {name} directly."
@@ -111,14 +113,6 @@ def _with_schema(outcome: Outcome, published: dict[str, Any]) -> Outcome:
 
 
 def _no_tool(door: Door, name: str) -> BillingError:
-    operation = search.operations().get(name)
-    if operation is not None:
-        vendor = "Suger" if operation.toolset.startswith("suger") else "Togai"
-        return NotConfigured(
-            f"{name} is an operation of {vendor} ({operation.method} {operation.path}) that this"
-            " server has no tool for yet.",
-            next_step=f"{SEARCH} finds the tools there are.",
-        )
     hint = " or ".join(_near(door, name))
     return NotFound(
         f'There is no tool "{one_line(name, 60)}".',
@@ -131,31 +125,32 @@ def _near(door: Door, name: str) -> list[str]:
     known = search.operations()
     alike = [known[near] for near in nearest(name, list(known), NEAR)]
     meant = alike + search.find(name)[:NEAR]
-    near = {each.name: each for each in meant if _refusal(door, each) is None and each.exists}
-    return [f"{each}({_signature(door.schema(each) or {})})" for each in list(near)[:NEAR]]
+    near = {each.name: each for each in meant if _refusal(door, each) is None}
+    return [f"{each}({_signature(_published(door, each))})" for each in list(near)[:NEAR]]
+
+
+def _published(door: Door, name: str) -> dict[str, Any]:
+    """The tool of an operation; every operation that is found has one."""
+    published = door.schema(name)
+    assert published is not None
+    return published
 
 
 def _refusal(door: Door, operation: search.Operation) -> BillingError | None:
-    """Why the caller cannot have a tool, neither directly nor by a runner.
-
-    What has no tool yet nobody can have; that is said, not hidden.
-    """
-    published = door.schema(operation.name)
-    if published is None:
-        return None
+    """Why the caller cannot have a tool, neither directly nor by a runner."""
     refusal = door.refusal(operation.name)
-    runner = RUNNERS[_reads(published)]
-    if refusal is None and not door.is_served(operation.name) and not door.is_served(runner):
-        return NotPermitted(f"{operation.name} is not listed, and {runner} is not either.")
-    return refusal
+    if refusal is not None or door.is_served(operation.name):
+        return refusal
+    runner = RUNNERS[_reads(_published(door, operation.name))]
+    if door.is_served(runner):
+        return None
+    return NotPermitted(f"{operation.name} is not listed, and {runner} is not either.")
 
 
 def _row(door: Door, operation: search.Operation) -> ToolRow:
-    published = door.schema(operation.name)
+    published = _published(door, operation.name)
     served = door.is_served(operation.name)
-    how: Any = NOT_YET
-    if published is not None:
-        how = "directly" if served else RUNNERS[_reads(published)]
+    how: Any = "directly" if served else RUNNERS[_reads(published)]
     return ToolRow(
         name=operation.name,
         title=operation.title,
@@ -164,8 +159,16 @@ def _row(door: Door, operation: search.Operation) -> ToolRow:
         path=operation.path or None,
         served=served,
         run=how,
-        arguments=None if published is None or served else _signature(published),
+        arguments=None if served else _signature(published),
+        deprecated=_successors(operation.name),
     )
+
+
+def _successors(name: str) -> str | None:
+    """What a deprecated tool's row says; a description, which says it too, is not in the row."""
+    if name not in SUPERSEDED:
+        return None
+    return f"use {' and '.join(SUPERSEDED[name])}" if SUPERSEDED[name] else "without a successor"
 
 
 def _reads(published: dict[str, Any]) -> bool:

@@ -16,6 +16,11 @@ def quoted(text: str) -> str:
     return json.dumps(errors.one_line(text, LONGEST_QUOTED), ensure_ascii=False)
 
 
+def value(of: object) -> str:
+    """What a field has: text as `quoted` does it, numbers and truth values as they are."""
+    return quoted(of) if isinstance(of, str) else str(of).lower()
+
+
 def identified(an_id: str) -> str:
     """An id: bare when it cannot be mistaken for anything else, quoted like text otherwise."""
     return shown(errors.one_line(an_id, LONGEST_QUOTED))

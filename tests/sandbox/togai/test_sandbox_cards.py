@@ -190,6 +190,29 @@ def test_licences_given_back_are_refunded_as_credits(ask: Asker) -> None:
     assert (first["totalAmount"], given["creditAmount"]) == (Decimal("0.73"), Decimal("0.25"))
 
 
+def test_licences_given_back_are_refunded_to_the_wallet(ask: Asker) -> None:
+    add_on = seats(
+        ask,
+        "2026-11-20",
+        invoiceTiming="IN_ADVANCE",
+        enableProration=True,
+        proratedRefundMode="WALLET",
+    )
+    hold(ask, add_on, 8, "2026-11-20T12:00:00Z")
+    until(ask, "2026-11-21T00:00:00Z")
+    hold(ask, add_on, 2, "2026-11-26T00:00:00Z")
+    until(ask, "2026-12-04T00:00:00Z")
+
+    # As above: 0.73 paid in advance for what came to 0.48.
+    (entry,) = [
+        row
+        for row in ask.done("GET", "/accounts/main/wallet/entries")["data"]
+        if row["transactionType"] == "CREDITED"
+    ]
+    assert (entry["amount"], entry["description"]) == (Decimal("0.25"), "Licences not held")
+    assert ask.done("GET", "/credits", account_id="main")["data"] == []
+
+
 def test_credits_pay_an_invoice_in_advance_when_it_is_final(ask: Asker) -> None:
     given = credit_before(ask)
 

@@ -217,8 +217,7 @@ def test_events_to_correct_are_found_by_the_documented_filters(ask: Asker) -> No
         ({"schema_name": "api_calls"}, 400, "schema_name is not a query parameter"),
         ({"action": "UNMAKE", "event_id": "e1"}, 400, "action must be one of"),
         ({"action": "REDO_EVENT", "event_id": "e1"}, 400, "event is required"),
-        ({"async": "true"}, 501, "not imitated by the sandbox: async=true"),
-        ({"require_confirmation": "true"}, 501, "not imitated by the sandbox"),
+        ({"async": "yes"}, 400, "async must be one of true, false"),
     ],
 )
 def test_a_correction_that_makes_no_sense_is_refused(
@@ -333,3 +332,66 @@ def test_undoing_is_the_exact_inverse_of_ingesting_in_any_order(ask: Asker, seed
     for event_id in chance.sample(ids[4:], 8):
         assert outcomes(correct(ask, event_id=event_id)) == [(event_id, "REVERTED")]
     assert what_is_counted(ask) == before
+
+
+def test_in_the_background_all_that_match_are_corrected_by_a_job(ask: Asker) -> None:
+    billed(ask)
+    for number in range(31):
+        ingest(ask, f"e{number}")
+
+    shown = correct(ask, **{"async": "true"}).body["data"]
+
+    (job,) = ask.done("GET", "/jobs")["data"]
+    assert {(row["status"], row["reason"]) for row in shown} == {
+        ("REVERTED", f"Corrected by job {job['id']}")
+    }
+    assert len(shown) == 31
+    found = ask.done("GET", f"/jobs/{job['id']}")
+    assert (found["type"], found["status"]) == ("EVENT_CORRECTIONS", "COMPLETED")
+    assert (found["totalJobEntries"], found["completedJobEntries"]) == (31, 31)
+    assert found["metadata"] == {"action": "UNDO", "account_id": "main"}
+    assert owed(ask) == 0
+
+
+def test_a_correction_that_waits_for_its_confirmation_changes_nothing_until_then(
+    ask: Asker,
+) -> None:
+    billed(ask)
+    ingest(ask, "e1")
+    ingest(ask, "e2")
+
+    shown = correct(ask, require_confirmation="true").body["data"]
+    (job,) = ask.done("GET", "/jobs")["data"]
+    assert {(row["status"], row["reason"]) for row in shown} == {
+        ("FAILED", f"Not corrected yet: job {job['id']} waits to be confirmed")
+    }
+    assert (job["status"], owed(ask)) == ("WAITING_FOR_CONFIRMATION", Decimal("2.5"))
+
+    assert outcomes(correct(ask, event_id="e1")) == [("e1", "REVERTED")]
+    done = ask.done("POST", f"/jobs/{job['id']}/confirm")
+    assert (done["completedJobEntries"], done["failedJobEntries"]) == (1, 1)
+    assert owed(ask) == 0
+    entries = ask.done("GET", f"/jobs/{job['id']}/entries")["data"]
+    assert [entry["metadata"] for entry in entries] == [
+        {"message": "The event is REVERTED by now"},
+        {"status": "REVERTED"},
+    ]
+
+
+def test_what_a_job_cannot_correct_stays_and_says_why(ask: Asker) -> None:
+    billed(ask)
+    ingest(ask, "e1")
+
+    (row,) = correct(
+        ask,
+        "REDO_EVENT",
+        world.event("e1", schemaName="none"),
+        **{
+            "event_id": "e1",
+            "async": "true",
+        },
+    ).body["data"]
+
+    assert row["status"] == "FAILED"
+    assert "INGESTION_FAILED_SCHEMA_NOT_DEFINED" in row["reason"]
+    assert owed(ask) == Decimal("1.25")

@@ -102,12 +102,6 @@ def test_a_malformed_custom_invoice_is_refused(
     assert ask.done("GET", "/invoices")["data"] == []
 
 
-def test_an_invoice_of_an_invoice_group_is_not_imitated(ask: Asker) -> None:
-    world.account(ask)
-
-    assert ask.togai("POST", "/invoices", body_of(ownerType="INVOICE_GROUP")).status == 501
-
-
 def test_a_repeated_key_gives_back_the_written_invoice(ask: Asker) -> None:
     world.account(ask)
     first = write(ask, idempotencyKey="order-1")

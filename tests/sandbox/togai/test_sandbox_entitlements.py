@@ -247,7 +247,8 @@ def test_a_purchase_grants_its_plan_so_many_times_and_once_per_key(ask: Asker) -
     ]
     assert {row["granted"] for row in rows} == {Decimal("7.5")}
     assert {row["effectiveUntil"] for row in rows} == {"2027-01-01T00:00:00.000Z"}
-    assert ask.done("GET", "/accounts/main/purchases")["data"] == [first]
+    (listed,) = ask.done("GET", "/accounts/main/purchases")["data"]
+    assert (listed["id"], listed["quantity"]) == (first["id"], 3)
 
 
 @pytest.mark.parametrize(
@@ -256,8 +257,8 @@ def test_a_purchase_grants_its_plan_so_many_times_and_once_per_key(ask: Asker) -
         ({"pricePlanId": "pp.0"}, 400, "pricePlanId: there is no active plan pp.0 of type"),
         ({"quantity": 0}, 400, "quantity must be a whole number from 1"),
         ({"effectiveUntil": "2026-11-20"}, 400, "effectiveUntil must be later than"),
-        ({"type": "WALLET_TOPUP"}, 501, "not imitated by the sandbox: purchases of type WALLET"),
-        ({"walletTopupDetails": {}}, 501, "not imitated by the sandbox: walletTopupDetails"),
+        ({"type": "WALLET_TOPUP"}, 400, "pricePlanId has no place in a purchase of type WALLET_"),
+        ({"walletTopupDetails": {}}, 400, "walletTopupDetails has no place in a purchase of"),
     ],
 )
 def test_a_purchase_that_makes_no_sense_is_refused(

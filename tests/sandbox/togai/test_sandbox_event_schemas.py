@@ -38,7 +38,6 @@ def test_a_new_schema_is_a_draft_of_version_one(ask: Asker) -> None:
         ({"dimensions": [{}]}, 400, "dimensions[0].name is required"),
         ({"filterFields": ["city"]}, 400, "filterFields: city is neither a dimension nor"),
         ({"eventIdTemplate": "{{dimensions.city}}"}, 400, "eventIdTemplate: {{dimensions.city}}"),
-        ({"enrichments": {"fields": []}}, 501, "not imitated by the sandbox: enrichments"),
     ],
 )
 def test_a_malformed_schema_is_refused(

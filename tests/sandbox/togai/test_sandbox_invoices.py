@@ -15,7 +15,8 @@ OCTOBER = {"start": date(2026, 10, 1), "end": date(2026, 11, 1)}
 
 
 def lines(total: str) -> dict[str, Any]:
-    fee = {"type": "FIXED_FEE_RATE_CARD_AMOUNT", "description": "Fee", "value": Decimal(total)}
+    kind = "FIXED_FEE_RATE_CARD_AMOUNT"
+    fee = {"type": kind, "description": "Fee", "value": Decimal(total), "lineItems": []}
     return {
         "type": "GRAND_TOTAL_AMOUNT",
         "description": "Total",
@@ -40,7 +41,12 @@ def store(ask: Asker, **fields: Any) -> str:
 def test_an_invoice_shows_period_term_figures_parties_and_lines(ask: Asker) -> None:
     account(ask, netTermDays=30)
     plan_id = plan(ask)
-    usage = {"type": "TOTAL_USAGE", "description": "Usage", "value": Decimal("5.5")}
+    usage = {
+        "type": "TOTAL_USAGE",
+        "description": "Usage",
+        "value": Decimal("5.5"),
+        "lineItems": [],
+    }
 
     invoice_id = store(
         ask,

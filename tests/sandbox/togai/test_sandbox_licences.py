@@ -306,3 +306,30 @@ def test_a_named_licence_of_a_closed_cycle_stays_as_it_was(ask: Asker) -> None:
 
     assert named(ask, users, "late", "ann", timestamp="2026-10-31T00:00:00Z") == INVALID
     assert named(ask, users, "in time", "ann", timestamp="2026-11-01T00:00:00Z") == METERED
+
+
+def test_what_is_held_when_a_plan_begins_is_billed_even_above_its_maximum(ask: Asker) -> None:
+    seats = licence(ask)
+    update(ask, seats, 30, effectiveFrom="2026-10-20T00:00:00Z")
+
+    world.associate(ask, world.plan(ask, licenseRateCards=[limited(seats, 20)]))
+
+    (invoice,) = ask.done("GET", "/invoices", owner_id="main")["data"]
+    # 30 x 0.25; more than 20 can only not be asked for any more.
+    assert invoice["totalAmount"] == Decimal("7.50")
+    assert update(ask, seats, 31)["quantity"] == 30
+
+
+def test_a_plan_can_go_from_an_account_with_events_about_named_licences(ask: Asker) -> None:
+    users = licence(ask, "NAMED_LICENSE")
+    card = {"id": users, "type": "NAMED_LICENSE", "enableProration": False, **world.RATED}
+    world.associate(ask, world.plan(ask, licenseRateCards=[card]))
+    named(ask, users, "e1", "ann")
+    period = {"effectiveFrom": "2026-11-15", "effectiveUntil": "9999-01-01"}
+
+    ask.done("POST", "/accounts/main/price_plans", {"mode": "DISASSOCIATE", **period})
+
+    assert world.status_of(ask, "e1") == METERED
+    # Ann holds it from the 20th on, when the plan is no longer there.
+    (invoice,) = ask.done("GET", "/invoices", owner_id="main")["data"]
+    assert (invoice["endDate"][:10], invoice["totalAmount"]) == ("2026-11-15", 0)

@@ -266,9 +266,9 @@ def test_pricing_rules_are_kept_with_ids(ask: Asker) -> None:
         "name": "Discount",
         "order": 1,
         "invoiceTiming": "IN_ARREARS",
-        "condition": '{">": [{"var": "usage"}, 100]}',
-        "computation": '{"*": [{"var": "revenue"}, 0.9]}',
-        "action": {"type": "UPDATE", "target": "revenue"},
+        "condition": '{">": [{"var": "usage.urc.um.1"}, 100]}',
+        "computation": '{"*": [{"var": "revenue.urc.um.1"}, 0.9]}',
+        "action": {"type": "UPDATE", "target": "revenue.urc.um.1"},
     }
 
     made = ask.done("POST", "/price_plans", body() | {"pricingRules": [rule]})

@@ -49,8 +49,12 @@ def test_a_plan_is_associated_for_a_time(ask: Asker) -> None:
         ({"pricePlanId": "pp.0"}, 400, "pricePlanId: there is no active price plan pp.0"),
         ({"mode": "REPLACE"}, 400, "mode must be one of ASSOCIATE, DISASSOCIATE"),
         ({"mode": "DISASSOCIATE"}, 400, "Account main has no such price plan in that time"),
-        ({"retainStartOffsets": True}, 501, "not imitated by the sandbox: retainStartOffsets"),
-        ({"preActions": [{}]}, 501, "not imitated by the sandbox: preActions"),
+        (
+            {"retainStartOffsets": True},
+            400,
+            "retainStartOffsets: no price plan is associated on 2026-11-01",
+        ),
+        ({"preActions": [{}]}, 400, "preActions[0].type is required"),
         (
             {"pricePlanDetailsOverride": {"usageRateCards": [{}]}},
             400,

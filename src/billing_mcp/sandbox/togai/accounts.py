@@ -5,14 +5,14 @@ from typing import Any
 from billing_mcp.sandbox import call, clock, store
 from billing_mcp.sandbox.call import Call, Refusal, Reply, Resource
 from billing_mcp.sandbox.store import Row
-from billing_mcp.sandbox.togai import account_aliases, contact, quotas
+from billing_mcp.sandbox.togai import account_aliases, contact, group_rows, quotas, settings
 from billing_mcp.sandbox.togai.columns import packed, present, unpacked
 from billing_mcp.sandbox.togai.paging import Listing, page
 
 resource = Resource()
 
 # Ours: the organisation's base currency, which an account has unless it says otherwise.
-_BASE_CURRENCY = "USD"
+BASE_CURRENCY = "USD"
 _LONGEST_TERM_DAYS = 3650
 
 _UPDATED = (
@@ -63,7 +63,12 @@ def create_account(request: Call) -> Reply:
 def get_account(request: Call) -> Reply:
     row = existing(request, request.path["account_id"])
     moment = call.timestamp(request.query, "effectiveOn", default=request.now)
-    return Reply(render(request, row, clock.written(moment)))
+    shown = render(request, row, clock.written(moment))
+    asked = call.one_of(request.query, "includeGroupDetails", ("true", "false"), default="false")
+    group = group_rows.group_of(request, row["id"]) if asked == "true" else None
+    return Reply(
+        shown if group is None else shown | {"invoiceGroupDetails": group_rows.details(group)}
+    )
 
 
 @resource.route("PATCH", "/accounts/{account_id}")
@@ -125,14 +130,14 @@ def create(request: Call, body: dict[str, Any], customer_id: str, at: str = "") 
     account_id = call.text(body, "id", minimum=1, maximum=50, at=at)
     call.text(body, "name", at=at)
     columns: dict[str, Any] = {
-        "invoice_currency": _BASE_CURRENCY,
+        "invoice_currency": BASE_CURRENCY,
         "net_term_days": 0,
         "metadata": "{}",
         "tags": "[]",
         "status": "ACTIVE",
         **_read(body, at),
-        "settings": packed(contact.settings(body, at)),
     }
+    own_settings = settings.read_list(body, at)
     if _row(request, account_id) is not None:
         raise Refusal(400, f"{at}id: Account with id {account_id} exists already")
     if account_aliases.account_named(request, account_id, request.stamp) is not None:
@@ -147,6 +152,7 @@ def create(request: Call, body: dict[str, Any], customer_id: str, at: str = "") 
     }
     store.insert(request.db, "accounts", columns)
     account_aliases.add(request, account_id, body, at)
+    settings.add(request, own_settings, "ACCOUNT", account_id)
     request.effect("account", account_id)
     return existing(request, account_id)
 
@@ -194,8 +200,11 @@ def _read(body: dict[str, Any], at: str) -> dict[str, Any]:
 def _refuse_if_in_use(request: Call, row: Row) -> None:
     used = request.db.execute(
         "select 'credits' as what from credits where account_id = ?"
-        " union select 'price plans' from pricing_schedules where account_id = ?",
-        (row["id"], row["id"]),
+        " union all select 'price plans' from pricing_schedules where account_id = ?"
+        " union all select 'invoices' from invoices where owner_id = ?"
+        " union all select 'money in its wallet' from wallet_entries where account_id = ?"
+        " union all select 'an invoice group' from invoice_group_accounts where account_id = ?",
+        (row["id"],) * 5,
     ).fetchone()
     if used:
         raise Refusal(400, f"invoiceCurrency cannot change: the account has {used['what']}")
@@ -220,7 +229,7 @@ def render(request: Call, row: Row, moment: str | None = None) -> dict[str, Any]
         primaryEmail=row["primary_email"],
         billingInformation=unpacked(row, "billing_information"),
         status=row["status"],
-        settings=unpacked(row, "settings"),
+        settings=settings.of_entity(request, "ACCOUNT", row["id"]),
         metadata=unpacked(row, "metadata"),
         tags=unpacked(row, "tags"),
     )

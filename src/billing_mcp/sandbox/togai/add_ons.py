@@ -71,7 +71,8 @@ def delete_add_on(request: Call) -> Reply:
     if row["status"] == "ARCHIVED":
         return Reply({"success": True})
     plan = request.db.execute(
-        "select p.name from price_plans p, json_each(p.details) cards, json_each(cards.value) card"
+        "select p.name from price_plans p join price_plan_versions v on v.price_plan_id = p.id,"
+        " json_each(v.details) cards, json_each(cards.value) card"
         " where p.status <> 'ARCHIVED' and cards.type = 'array' and card.type = 'object'"
         " and card.value ->> '$.id' = ? limit 1",
         (row["id"],),

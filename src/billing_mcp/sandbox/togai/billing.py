@@ -8,19 +8,24 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from billing_mcp import money
 from billing_mcp.rating import credit_grant
 from billing_mcp.rating.cards import CreditGrant, in_advance
+from billing_mcp.rating.licence import Refund
 from billing_mcp.sandbox import clock, store
 from billing_mcp.sandbox.call import Call, Reply
 from billing_mcp.sandbox.jobs import Job
 from billing_mcp.sandbox.store import Connection, Row
 from billing_mcp.sandbox.togai import (
     accounts,
+    charge_lists,
     credit_ledger,
     drafts,
     event_usage,
     feature_grants,
+    purchase_grants,
     usage_sums,
+    wallet_ledger,
 )
 from billing_mcp.sandbox.togai.invoices import NewInvoice, insert_invoice
 from billing_mcp.sandbox.togai.running import Running, cycle_rule, in_cycle, in_cycle_at, plan_of
@@ -66,6 +71,7 @@ def schedule_cut(request: Call, before: Row, rest_id: str | None) -> None:
             None if schedule is None else in_cycle(request.db, schedule, invoice["cycle_number"])
         )
         if running is None:
+            charge_lists.forget(request, invoice["id"])
             request.db.execute("delete from invoices where id = ?", (invoice["id"],))
         elif invoice["type"] != drafts.ADVANCE:
             store.update(request.db, "invoices", _period(running), id=invoice["id"])
@@ -144,7 +150,7 @@ def _open_advance(request: Call, running: Running, currency: str) -> None:
 
     Ours: at once, but with licences at the end of the day, whose last quantity counts.
     """
-    if not drafts.own_advance(request, running, currency):
+    if not drafts.own_advance(request, running, currency).cards:
         return
     licences = any(in_advance(card.timing) for card in running.plan.licences)
     final_at = clock.midnight(request.now.date()) + _A_DAY if licences else request.now
@@ -211,6 +217,7 @@ def _finalise_due(request: Call) -> int:
 def _finalise(request: Call, invoice: Row) -> None:
     """A draft is computed for the last time, credits pay their part, and it is due."""
     account = accounts.existing(request, invoice["owner_id"])
+    charge_lists.take_over(request, invoice)
     draft = drafts.compute(request, invoice, credit_ledger.states(request, account["id"]))
     drafts.keep_advance(request, draft)
     usage_sums.mark_stale(request, account["id"])
@@ -231,16 +238,52 @@ def _finalise(request: Call, invoice: Row) -> None:
     store.update(request.db, "invoices", changes, id=invoice["id"])
     request.effect("invoice-final", invoice["id"])
     for refund in draft.refunds:
-        if refund.mode == "CREDITS":
-            credit_ledger.grant_from_plan(
-                request,
-                account,
-                refund.amount,
-                "Licences paid for in advance and not held",
-                source=feature_grants.entry_id(draft.running, refund.source),
-                starts=request.stamp[:10],
-            )
+        _give_back(request, account, draft.running, refund)
+    net_off(request, invoice["id"])
     credit_ledger.lapse_what_no_draft_can_use(request, account["id"])
+
+
+def _give_back(request: Call, account: Row, running: Running, refund: Refund) -> None:
+    """Licences that were paid in advance and not held, as the card's refund mode says."""
+    source = feature_grants.entry_id(running, refund.source)
+    if refund.mode == "CREDITS":
+        credit_ledger.grant_from_plan(
+            request,
+            account,
+            refund.amount,
+            "Licences paid for in advance and not held",
+            source=source,
+            starts=request.stamp[:10],
+        )
+    elif refund.mode == "WALLET":
+        minor = money.minor_units(refund.amount, account["invoice_currency"])
+        wallet_ledger.put_in(request, account["id"], minor, "Licences not held", source)
+
+
+def net_off(request: Call, invoice_id: str) -> None:
+    """An invoice has become due: the wallet of its account pays what it can."""
+    invoice = _invoice(request, invoice_id)
+    owed = int(invoice["total_minor"]) - int(invoice["paid_minor"])
+    amount = wallet_ledger.take(request, invoice["owner_id"], owed, invoice_id)
+    if amount > 0:
+        receive(request, invoice, invoice["owner_id"], amount)
+
+
+def receive(request: Call, invoice: Row, account_id: str, minor: int) -> None:
+    """Money of an account for an invoice, at most what it is still owed."""
+    receipt = {"invoice_id": invoice["id"], "account_id": account_id, "amount_minor": str(minor)}
+    store.insert(request.db, "invoice_receipts", receipt)
+    paid = int(invoice["paid_minor"]) + minor
+    if paid == int(invoice["total_minor"]):
+        pay(request, invoice)
+        return
+    changes = {
+        "status": "PARTIALLY_PAID",
+        "paid_minor": str(paid),
+        "updated_at": request.stamp,
+    }
+    store.update(request.db, "invoices", changes, id=invoice["id"])
+    request.effect("invoice-part-paid", invoice["id"])
 
 
 def pay(request: Call, invoice: Row) -> None:
@@ -252,8 +295,28 @@ def pay(request: Call, invoice: Row) -> None:
     }
     store.update(request.db, "invoices", changes, id=invoice["id"])
     request.effect("invoice-paid", invoice["id"])
+    purchase_grants.release(request, invoice["id"])
     if invoice["schedule_id"] is not None:
         _release(request, invoice)
+    for part in merged_into(request, invoice["id"]):
+        store.update(
+            request.db,
+            "invoices",
+            {"paid_minor": part["total_minor"], "updated_at": request.stamp},
+            id=part["id"],
+        )
+        purchase_grants.release(request, part["id"])
+        if part["schedule_id"] is not None:
+            _release(request, part)
+
+
+def merged_into(request: Call, composite_id: str) -> list[Row]:
+    """The invoices that a composite one stands for."""
+    return request.db.execute(
+        "select i.* from merged_invoices m join invoices i on i.id = m.invoice_id"
+        " where m.composite_id = ? order by i.id",
+        (composite_id,),
+    ).fetchall()
 
 
 def _release(request: Call, invoice: Row) -> None:

@@ -1,12 +1,10 @@
-"""Parts of customers and accounts alike: addresses, settings, billing e-mail addresses."""
+"""Parts of customers and accounts alike: addresses and billing e-mail addresses."""
 
 from typing import Any
 
 from billing_mcp.sandbox import call
 
 _ADDRESS = ("phoneNumber", "line1", "line2", "postalCode", "city", "state", "country")
-_SETTING = ("id", "value", "namespace", "name", "dataType")
-_DATA_TYPES = ("STRING", "NUMERIC", "JSON", "JSON_LOGIC")
 _LONGEST_EMAIL = 320
 _LONGEST_BILLING_ADDRESS = 1000
 
@@ -26,18 +24,6 @@ def billing_address(parts: dict[str, Any]) -> str:
 
 def email(body: dict[str, Any], name: str, at: str = "") -> str:
     return call.text(body, name, maximum=_LONGEST_EMAIL, at=at)
-
-
-def settings(body: dict[str, Any], at: str = "") -> list[dict[str, Any]]:
-    """The optional field `settings`, at most ten."""
-    read = []
-    for index, item in enumerate(call.listed(body, "settings", maximum=10, default=[], at=at)):
-        place = f"{at}settings[{index}]."
-        given = call.closed(item, _SETTING, place)
-        setting = {name: call.text(given, name, at=place) for name in _SETTING}
-        call.one_of(given, "dataType", _DATA_TYPES, at=place)
-        read.append(setting)
-    return read
 
 
 def billing_information(body: dict[str, Any], at: str = "") -> dict[str, Any]:

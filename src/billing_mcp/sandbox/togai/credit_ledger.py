@@ -17,6 +17,7 @@ from billing_mcp.rating.lines import Line
 from billing_mcp.sandbox import clock, store
 from billing_mcp.sandbox.call import Call, Refusal
 from billing_mcp.sandbox.store import Row
+from billing_mcp.sandbox.togai import usage_sums
 from billing_mcp.sandbox.togai.columns import packed, unpacked
 
 _NONE = Decimal(0)
@@ -48,6 +49,7 @@ def grant(request: Call, columns: dict[str, Any], account: Row) -> Row:
     }
     store.insert(request.db, "credits", columns | rest)
     record(request, credit_id, "CREDITED", Decimal(columns["amount"]))
+    usage_sums.mark_stale(request, account["id"])
     request.effect("credit", credit_id, columns["idempotency_key"])
     return existing(request, credit_id)
 

@@ -118,9 +118,7 @@ def _create(request: Call, item: Any, at: str) -> Row:
     until = columns["effective_until"]
     if until is not None and until <= request.stamp[:10]:
         raise Refusal(400, f"{at}effectiveUntil must be in the future")
-    row = credit_ledger.grant(request, columns, account)
-    usage_sums.mark_stale(request, account["id"])
-    return row
+    return credit_ledger.grant(request, columns, account)
 
 
 def _read(given: dict[str, Any], at: str) -> dict[str, Any]:

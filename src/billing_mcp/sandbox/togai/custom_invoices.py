@@ -15,9 +15,17 @@ from billing_mcp.sandbox import call, clock, store
 from billing_mcp.sandbox.call import Call, Refusal, Reply, Resource
 from billing_mcp.sandbox.jobs import Job
 from billing_mcp.sandbox.store import Connection, Row
-from billing_mcp.sandbox.togai import credit_ledger, invoices, usage_sums
+from billing_mcp.sandbox.togai import (
+    billing,
+    credit_ledger,
+    group_rows,
+    invoice_owners,
+    invoices,
+    usage_sums,
+)
 from billing_mcp.sandbox.togai.columns import packed, unpacked
 from billing_mcp.sandbox.togai.invoice_lines import wire
+from billing_mcp.sandbox.togai.invoice_owners import Owner
 
 resource = Resource()
 
@@ -36,29 +44,24 @@ _UNNAMED = "Custom charge"
 @resource.route("POST", "/invoices")
 def create_custom_invoice(request: Call) -> Reply:
     body = call.closed(request.body, _FIELDS)
-    if call.one_of(body, "ownerType", ("ACCOUNT", "INVOICE_GROUP"), default="ACCOUNT") != "ACCOUNT":
-        raise Refusal(501, "not imitated by the sandbox: custom invoices of invoice groups")
     status = call.one_of(body, "status", ("DRAFT", "DUE", "PAID"))
     key = call.text(body, "idempotencyKey", minimum=1, maximum=_LONGEST_TEXT, default=None)
-    # There are no wallets here, so that there is no balance to apply.
-    call.flag(body, "applyWalletBalance", default=True)
-    account = _account(request, body)
+    owner = _owner(request, body)
     items = read_items(body)
     start, end = read_period(body)
     choices = {
         "auto_advance": int(call.flag(body, "autoAdvance", default=False)),
         "apply_credits": int(call.flag(body, "applyCredits", default=True)),
+        "apply_wallet": int(call.flag(body, "applyWalletBalance", default=True)),
     }
     repeated = request.db.execute(
         "select invoice_id from custom_invoices where idempotency_key = ?", (key,)
     ).fetchone()
     if repeated:
         return Reply(invoices.render(invoices.existing(request, repeated["invoice_id"])), 201)
-    tree = custom_tree(
-        lines(items, account["invoice_currency"]), CreditUse(), account["invoice_currency"]
-    )
+    tree = custom_tree(lines(items, owner.currency), CreditUse(), owner.currency)
     new = invoices.NewInvoice(
-        account_id=account["id"],
+        account_id=owner.id,
         price_plan_id=None,
         start=start.date(),
         end=end.date(),
@@ -72,6 +75,7 @@ def create_custom_invoice(request: Call) -> Reply:
         "idempotency_key": key,
         "line_items": packed(items),
         "apply_credits": choices["apply_credits"],
+        "apply_wallet": choices["apply_wallet"],
         "created_at": request.stamp,
     }
     store.insert(request.db, "custom_invoices", columns)
@@ -103,14 +107,22 @@ def refuse_unless_custom_draft(row: Row, what: str) -> None:
         raise Refusal(400, f"Invoice {row['id']} is {kind}; only CUSTOM in DRAFT can {what}")
 
 
-def _account(request: Call, body: dict[str, Any]) -> Row:
-    account_id = call.text(body, "accountId", minimum=1, maximum=50)
-    account: Row | None = request.db.execute(
-        "select * from accounts where id = ? and status <> 'ARCHIVED'", (account_id,)
+def _owner(request: Call, body: dict[str, Any]) -> Owner:
+    """An account; or an invoice group, whose id then is in `accountId` (ours)."""
+    owners = ("ACCOUNT", "INVOICE_GROUP")
+    kind = call.one_of(body, "ownerType", owners, default="ACCOUNT")
+    owner_id = call.text(body, "accountId", minimum=1, maximum=50)
+    if kind == "INVOICE_GROUP":
+        group = group_rows.find(request, owner_id)
+        if group is None or group["status"] != "ACTIVE":
+            raise Refusal(400, f"accountId: there is no invoice group {owner_id}")
+        return invoice_owners.of_group(request, group)
+    found = request.db.execute(
+        "select 1 from accounts where id = ? and status <> 'ARCHIVED'", (owner_id,)
     ).fetchone()
-    if account is None:
-        raise Refusal(400, f"accountId: there is no account {account_id}")
-    return account
+    if found is None:
+        raise Refusal(400, f"accountId: there is no account {owner_id}")
+    return invoice_owners.of_account(request, owner_id)
 
 
 def read_period(
@@ -180,9 +192,10 @@ def rewrite(request: Call, row: Row, body: dict[str, Any]) -> None:
 
 
 def finalise(request: Call, invoice_id: str, status: str | None = None) -> None:
-    """A custom draft is dated, credits pay their part, and it is DUE or PAID.
+    """A custom draft is dated, credits and the wallet pay their part, and it is DUE or PAID.
 
-    Without a status it is DUE, or PAID when credits left nothing to pay.
+    Without a status it is DUE, or PAID when credits left nothing to pay. A group has neither
+    credits nor a wallet (ours), and what is PAID from the start was not paid from a wallet (ours).
     """
     row = invoices.existing(request, invoice_id)
     asked = request.db.execute(
@@ -191,7 +204,9 @@ def finalise(request: Call, invoice_id: str, status: str | None = None) -> None:
     currency = row["currency"]
     written = lines(unpacked(asked, "line_items"), currency)
     use = CreditUse()
-    if asked["apply_credits"]:
+    owner = invoice_owners.existing(request, row["owner_id"])
+    is_account = group_rows.find(request, owner.id) is None
+    if asked["apply_credits"] and is_account:
         start, end = clock.read(row["start_date"]), clock.read(row["end_date"])
         period = Cycle(0, start, end, start, end)
         use = credit_ledger.pay(request, row["owner_id"], invoice_id, written, period)
@@ -199,20 +214,19 @@ def finalise(request: Call, invoice_id: str, status: str | None = None) -> None:
     totals = _totals(custom_tree(written, use, currency), currency)
     if status is None:
         status = "DUE" if totals["total_minor"] else "PAID"
-    account = request.db.execute(
-        "select net_term_days from accounts where id = ?", (row["owner_id"],)
-    ).fetchone()
     changes = {
         "status": status,
         "finalizing_status": "FINALIZED",
         "generated_at": request.stamp,
         "updated_at": request.stamp,
         "paid_minor": totals["total_minor"] if status == "PAID" else 0,
-        **_dated(clock.midnight(request.now.date()), account["net_term_days"]),
+        **_dated(clock.midnight(request.now.date()), owner.term_days),
         **totals,
     }
     store.update(request.db, "invoices", changes, id=invoice_id)
     request.effect("invoice-final", invoice_id)
+    if status == "DUE" and asked["apply_wallet"] and is_account:
+        billing.net_off(request, invoice_id)
 
 
 def _totals(tree: Line, currency: str) -> dict[str, Any]:

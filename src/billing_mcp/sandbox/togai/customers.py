@@ -5,7 +5,7 @@ from typing import Any
 from billing_mcp.sandbox import call, store
 from billing_mcp.sandbox.call import Call, Refusal, Reply, Resource
 from billing_mcp.sandbox.store import Row
-from billing_mcp.sandbox.togai import accounts, contact, quotas
+from billing_mcp.sandbox.togai import accounts, contact, quotas, settings
 from billing_mcp.sandbox.togai.columns import packed, present, unpacked
 from billing_mcp.sandbox.togai.paging import Listing, page
 
@@ -38,7 +38,7 @@ def create_customer(request: Call) -> Reply:
     name = call.text(body, "name", minimum=3, maximum=255)
     primary_email = contact.email(body, "primaryEmail")
     address = contact.address(body)
-    settings = contact.settings(body)
+    own_settings = settings.read_list(body)
     if _row(request, customer_id) is not None:
         raise Refusal(400, f"Customer with id {customer_id} exists already")
     quotas.room_for_one(request, quotas.CUSTOMERS)
@@ -48,20 +48,26 @@ def create_customer(request: Call) -> Reply:
         "name": name,
         "primary_email": primary_email,
         "address": packed(address),
-        "settings": packed(settings),
         "status": "ACTIVE",
         "created_at": request.stamp,
         "updated_at": request.stamp,
     }
     store.insert(request.db, "customers", columns)
     request.effect("customer", customer_id)
-    answer = render(existing(request, customer_id))
-    answer["settings"] = settings
+    settings.add(request, own_settings, "CUSTOMER", customer_id)
+    answer = _without_state(render(existing(request, customer_id)))
+    answer["settings"] = settings.of_entity(request, "CUSTOMER", customer_id)
     if "account" in body:
         given = call.mapping(body, "account")
         row = accounts.create(request, given, customer_id, at="account.")
         answer["account"] = accounts.render(request, row)
     return Reply(answer, 201)
+
+
+def _without_state(customer: dict[str, Any]) -> dict[str, Any]:
+    """The vendor's answer to a creation has neither the status nor the times (documented)."""
+    state = ("status", "createdAt", "updatedAt")
+    return {name: value for name, value in customer.items() if name not in state}
 
 
 @resource.route("GET", "/customers/{customer_id}")

@@ -13,19 +13,26 @@ from typing import Any
 from billing_mcp import money
 from billing_mcp.rating import recurrence
 from billing_mcp.rating.credits import CreditState, CreditUse, apply_credits
-from billing_mcp.rating.cycle_charges import CycleCharges, Measured, advance_fees, charges
+from billing_mcp.rating.cycle_charges import CycleCharges, Measured, advance_charges, charges
 from billing_mcp.rating.exact_numbers import WIDE, total
 from billing_mcp.rating.invoice import advance_tree, invoice_tree
 from billing_mcp.rating.licence import Refund
 from billing_mcp.rating.lines import Line
+from billing_mcp.rating.pricing_rules import Ruled, RuleLog
 from billing_mcp.sandbox import store
 from billing_mcp.sandbox.call import Call
 from billing_mcp.sandbox.store import Row
-from billing_mcp.sandbox.togai import credit_ledger, licence_history, usage_sums
+from billing_mcp.sandbox.togai import (
+    charge_lists,
+    credit_ledger,
+    licence_history,
+    rule_logs,
+    usage_sums,
+)
 from billing_mcp.sandbox.togai.columns import packed
 from billing_mcp.sandbox.togai.feature_grants import entry_id
 from billing_mcp.sandbox.togai.invoice_lines import usage_lines, wire
-from billing_mcp.sandbox.togai.running import Running, in_cycle
+from billing_mcp.sandbox.togai.running import Running, in_cycle, rules_of
 
 ADVANCE = "STANDARD_ADVANCED"
 
@@ -35,12 +42,13 @@ class Draft:
     """An invoice as it would be if it became final now."""
 
     running: Running
-    lines: Sequence[Line]  # what credits may pay, in the order of the invoice
+    lines: Sequence[Line]  # what credits may pay, less discounts, in the order of the invoice
     credit_use: CreditUse
     tree: Line
     usage: list[dict[str, Any]]
     pays_for: int  # the number of the cycle that its fees in advance are for
     refunds: Sequence[Refund] = ()
+    logs: Sequence[RuleLog] = ()
 
 
 def settle(request: Call, account_id: str | None = None) -> None:
@@ -81,10 +89,10 @@ def compute(request: Call, invoice: Row, credits_: Sequence[CreditState]) -> Dra
     running = running_of(request, invoice)
     currency = invoice["currency"]
     if invoice["type"] == ADVANCE:
-        lines = own_advance(request, running, currency)
-        use = apply_credits(lines, credits_, running.cycle, currency)
-        tree = advance_tree(lines, use, currency)
-        return Draft(running, lines, use, tree, [], running.cycle.number)
+        fees = own_advance(request, running, currency)
+        use = apply_credits(fees.lines, credits_, running.cycle, currency)
+        tree = advance_tree(fees, use, currency)
+        return Draft(running, fees.lines, use, tree, [], running.cycle.number, logs=fees.logs)
     measured = _measured(request, running)
     found = _charges(request, running, measured, currency)
     use = apply_credits(found.lines, credits_, running.cycle, currency)
@@ -96,10 +104,11 @@ def compute(request: Call, invoice: Row, credits_: Sequence[CreditState]) -> Dra
         running,
         found.lines,
         use,
-        invoice_tree(found, use, plan_name),
+        invoice_tree(found, use, plan_name, charge_lists.lines(request, invoice, found.lines)),
         usage_lines(measured.usage, names),
         running.cycle.number + 1,
         found.refunds,
+        found.logs,
     )
 
 
@@ -114,11 +123,11 @@ def running_of(request: Call, invoice: Row) -> Running:
     return running
 
 
-def own_advance(request: Call, running: Running, currency: str) -> tuple[Line, ...]:
+def own_advance(request: Call, running: Running, currency: str) -> Ruled:
     """A cycle's own fees in advance: invoiced at its beginning if no cycle came before it."""
-    return advance_fees(
-        running.plan, currency, running.cycle, Measured(licences=_licences(request, running))
-    )
+    measured = Measured(licences=_licences(request, running))
+    rules = rules_of(request.db, running.schedule)
+    return advance_charges(running.plan, currency, running.cycle, measured, rules)
 
 
 def _charges(request: Call, running: Running, measured: Measured, currency: str) -> CycleCharges:
@@ -129,6 +138,7 @@ def _charges(request: Call, running: Running, measured: Measured, currency: str)
         running.cycle,
         measured,
         following=None if following is None else following.cycle,
+        rules=rules_of(request.db, running.schedule),
     )
 
 
@@ -204,3 +214,4 @@ def write(request: Call, invoice: Row, draft: Draft) -> None:
         "updated_at": request.stamp,
     }
     store.update(request.db, "invoices", changes, id=invoice["id"])
+    rule_logs.keep(request, invoice["id"], draft.logs)

@@ -9,7 +9,7 @@ from billing_mcp.rating.exact_numbers import WIDE, total
 from billing_mcp.sandbox import call, clock, store
 from billing_mcp.sandbox.call import Call, Refusal, Reply, Resource
 from billing_mcp.sandbox.store import Row
-from billing_mcp.sandbox.togai import accounts
+from billing_mcp.sandbox.togai import accounts, feature_uses
 from billing_mcp.sandbox.togai.columns import present
 from billing_mcp.sandbox.togai.paging import Listing, page
 
@@ -101,6 +101,9 @@ def update_feature_credit_entry(request: Call) -> Reply:
             raise Refusal(400, f"granted must be greater than {row['used']}, which is used already")
         changes["granted"] = money.plain(granted)
     store.update(request.db, "feature_entries", changes, number=row["number"])
+    # Ours: with more granted there is less overage, also of events that came before.
+    time = row["effective_from"], max(row["effective_until"], changes.get("effective_until", ""))
+    feature_uses.share_out(request, row["account_id"], row["feature_id"], *time)
     request.effect("feature-credits-update", row["id"])
     return Reply(render(_entry(request)))
 
@@ -118,12 +121,17 @@ def in_effect(request: Call, account_id: str, feature_id: str, moment: str) -> l
 
     An event may come after its entry has ended, while the cycle's grace lasts.
     """
-    return request.db.execute(
+    rows = request.db.execute(
         "select * from feature_entries where account_id = ? and feature_id = ?"
         " and status in ('ACTIVE', 'EXPIRED') and effective_from <= ? and ? < effective_until"
         " order by source = 'OVERAGE', effective_until, number",
         (account_id, feature_id, moment, moment),
     ).fetchall()
+    return [
+        row
+        for row in rows
+        if row["effective_until"] > request.stamp or not feature_uses.is_billed(request.db, row)
+    ]
 
 
 def room(entries: Sequence[Row]) -> Decimal | None:
@@ -131,45 +139,6 @@ def room(entries: Sequence[Row]) -> Decimal | None:
     if any(row["granted"] is None for row in entries):
         return None
     return WIDE.subtract(_sum(entries, "granted"), _sum(entries, "used"))
-
-
-def use(request: Call, entries: Sequence[Row], amount: Decimal) -> Decimal:
-    """Use up entries in order; overage takes what is left, beyond its limit if need be.
-
-    Answers how much went to overage. What finds no place is kept beside the last entry, so that
-    giving it back takes nothing else away.
-    """
-    left, overage = amount, _NONE
-    for row in entries:
-        used = Decimal(row["used"])
-        is_overage = row["source"] == "OVERAGE"
-        free = left if is_overage else WIDE.subtract(Decimal(row["granted"]), used)
-        part = min(left, free)
-        if part > 0:
-            changes = {"used": money.plain(WIDE.add(used, part))}
-            store.update(request.db, "feature_entries", changes, number=row["number"])
-            left = WIDE.subtract(left, part)
-            overage = part if is_overage else overage
-    if entries and left > 0:
-        beyond = WIDE.add(Decimal(entries[-1]["beyond"]), left)
-        changes = {"beyond": money.plain(beyond)}
-        store.update(request.db, "feature_entries", changes, number=entries[-1]["number"])
-    return overage
-
-
-def give_back(request: Call, entries: Sequence[Row], amount: Decimal) -> None:
-    """Undo a use: what was used last in the order of use is free again first.
-
-    So that taking an event back leaves what there would be if it had never come.
-    """
-    left = amount
-    for column in ("beyond", "used"):
-        for row in reversed(entries):
-            part = min(left, Decimal(row[column]))
-            if part > 0:
-                changes = {column: money.plain(WIDE.subtract(Decimal(row[column]), part))}
-                store.update(request.db, "feature_entries", changes, number=row["number"])
-                left = WIDE.subtract(left, part)
 
 
 def _sum(rows: Sequence[Row], column: str) -> Decimal:

@@ -1,17 +1,21 @@
 """Togai's corrections: events that were counted are taken back, and ingested again if asked."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from billing_mcp.sandbox import call, clock, store
 from billing_mcp.sandbox.call import ABSENT, Call, Refusal, Reply, Resource
 from billing_mcp.sandbox.store import Row
-from billing_mcp.sandbox.togai import event_intake, event_usage, events, named_licences
+from billing_mcp.sandbox.togai import event_intake, event_usage, events, jobs, named_licences
 from billing_mcp.sandbox.togai.columns import unpacked
 
 resource = Resource()
 
 _ACTIONS = ("UNDO", "REDO", "REDO_EVENT")
+_COUNTED = "INGESTION_COMPLETED"
 _MOST_AT_ONCE = 30
+# The vendor's bound on an answer.
+_MOST_SHOWN = 50
 # Of the older operation.
 _MOST_UNDONE_AT_ONCE = 5
 
@@ -36,9 +40,10 @@ class NotCorrected(Exception):
 
 @resource.route("POST", "/events/correction")
 def correct_events(request: Call) -> Reply:
-    for name in ("async", "require_confirmation"):
-        if call.one_of(request.query, name, ("true", "false"), default="false") == "true":
-            raise Refusal(501, f"not imitated by the sandbox: {name}=true of event corrections")
+    background, confirm = (
+        call.one_of(request.query, name, ("true", "false"), default="false") == "true"
+        for name in ("async", "require_confirmation")
+    )
     action = call.one_of(request.query, "action", _ACTIONS)
     replacement = _replacement(request)
     query = {
@@ -49,7 +54,9 @@ def correct_events(request: Call) -> Reply:
     if not query and replacement is not None:
         # The vendor's own client can send no filter.
         query = {"account_id": replacement["accountId"], "event_id": _id_of(replacement)}
-    rows = _counted(request, query, _MOST_AT_ONCE)
+    # Ours: what waits for a confirmation is done in the background too.
+    background = background or confirm
+    rows = _counted(request, query, None if background else _MOST_AT_ONCE)
     if action == "REDO_EVENT":
         if replacement is None:
             raise Refusal(400, "event is required to correct an event with another one")
@@ -57,7 +64,46 @@ def correct_events(request: Call) -> Reply:
             raise Refusal(400, f"{len(rows)} events match; one event replaces one")
     else:
         replacement = None
+    if background:
+        task = {"action": action, "replacement": replacement}
+        entities = [row["reference_id"] for row in rows]
+        said = {"action": action, "account_id": query["account_id"]}
+        job_id = jobs.start(
+            request, "EVENT_CORRECTIONS", task, entities, metadata=said, confirm=confirm
+        )
+        return Reply({"data": [_of_job(request, row, job_id) for row in rows[:_MOST_SHOWN]]})
     return Reply({"data": [_corrected(request, row, action, replacement) for row in rows]})
+
+
+@jobs.does("EVENT_CORRECTIONS")
+def _correct_one(request: Call, task: dict[str, Any], reference_id: str) -> Mapping[str, str]:
+    """One entry of a job. Refuses what cannot be corrected, which fails the entry."""
+    row = request.db.execute(
+        "select * from events where reference_id = ?", (reference_id,)
+    ).fetchone()
+    if not row["status"].startswith(_COUNTED):
+        raise Refusal(400, f"The event is {row['status']} by now")
+    outcome = _corrected(request, row, task["action"], task["replacement"])
+    if outcome["status"] == "FAILED":
+        raise Refusal(400, outcome["reason"])
+    return {"status": outcome["status"]}
+
+
+def _of_job(request: Call, row: Row, job_id: str) -> dict[str, Any]:
+    """What a job has done with one event so far.
+
+    Ours: nothing yet is FAILED, as the vendor has no other word, and the reason names the job.
+    """
+    entry = request.db.execute(
+        "select * from job_entries where job_id = ? and entity_id = ?",
+        (job_id, row["reference_id"]),
+    ).fetchone()
+    said = unpacked(entry, "metadata")
+    if entry["status"] == "PENDING":
+        return _outcome(row, "FAILED", f"Not corrected yet: job {job_id} waits to be confirmed")
+    if entry["status"] == "FAILED":
+        return _outcome(row, "FAILED", f"Job {job_id}: {said['message']}")
+    return _outcome(_event(request, row["number"]), said["status"], f"Corrected by job {job_id}")
 
 
 @resource.route("DELETE", "/events")
@@ -81,7 +127,7 @@ def _id_of(event: dict[str, Any]) -> str:
     return str(event_id)
 
 
-def _counted(request: Call, query: dict[str, str], most: int) -> list[Row]:
+def _counted(request: Call, query: dict[str, str], most: int | None) -> list[Row]:
     """The counted events that the filters find, latest first. Refuses none and too many."""
     for name in query:
         if name not in ("account_id", *_FILTERS):
@@ -97,12 +143,12 @@ def _counted(request: Call, query: dict[str, str], most: int) -> list[Row]:
         values.append(clock.written(call.timestamp(query, name)) if is_time else query[name])
     rows = request.db.execute(
         f"select * from events where {' and '.join(conditions)}"  # noqa: S608 - our own texts
-        " and status like 'INGESTION_COMPLETED%' order by happened_at desc, event_id limit ?",
-        (*values, most + 1),
+        f" and status like '{_COUNTED}%' order by happened_at desc, event_id limit ?",
+        (*values, -1 if most is None else most + 1),
     ).fetchall()
     if not rows:
         raise Refusal(400, "No event that was counted matches")
-    if len(rows) > most:
+    if most is not None and len(rows) > most:
         raise Refusal(400, f"More than {most} events match; at most {most} are corrected at once")
     return rows
 

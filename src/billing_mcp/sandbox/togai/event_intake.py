@@ -1,7 +1,7 @@
 """What becomes of an event that arrives: its shape, its status, its readings, its credits."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -14,8 +14,10 @@ from billing_mcp.sandbox.call import Call, Refusal
 from billing_mcp.sandbox.store import Row
 from billing_mcp.sandbox.togai import (
     entitlements,
+    event_enrichments,
     event_schemas,
     event_usage,
+    feature_uses,
     named_licences,
     sizes,
 )
@@ -33,6 +35,7 @@ BAD_UNITS: Final = "INGESTION_FAILED_UNITS_INVALID"
 TOO_LATE: Final = "INGESTION_FAILED_PAST_GRACE_PERIOD"
 NO_CREDITS: Final = "INGESTION_FAILED_INSUFFICIENT_CREDITS"
 BAD_LICENCE: Final = "INGESTION_FAILED_INVALID_NAMED_LICENSE_EVENT"
+NOT_ENRICHED: Final = "INGESTION_FAILED_ENRICHMENT_FAILED"
 NO_METERS: Final = "INGESTION_COMPLETED_NO_MATCHING_METERS"
 
 _LONGEST_DESCRIPTION = 250
@@ -61,6 +64,8 @@ class Intake:
     event_id: str | None = None
     account: Row | None = None
     pipeline: dict[str, Any] = field(default_factory=dict)
+    entries: Sequence[Row] = ()  # of the feature that it feeds, and what it takes of them
+    takings: list[feature_uses.Taking] = field(default_factory=list)
 
 
 def read_event(body: Any, at: str) -> dict[str, Any]:
@@ -92,7 +97,7 @@ def take(request: Call, event: dict[str, Any], *, entitled: bool = False) -> Int
     """
     lookups = Lookups(request)
     intake = _taken(lookups, event, entitled=entitled)
-    lookups.additions.keep(request)
+    lookups.keep()
     return intake
 
 
@@ -101,7 +106,7 @@ def take_all(request: Call, events: Iterable[dict[str, Any]]) -> None:
     lookups = Lookups(request)
     for event in events:
         _taken(lookups, event, entitled=False)
-    lookups.additions.keep(request)
+    lookups.keep()
 
 
 def _taken(lookups: Lookups, event: dict[str, Any], *, entitled: bool) -> Intake:
@@ -130,6 +135,11 @@ def _taken(lookups: Lookups, event: dict[str, Any], *, entitled: bool) -> Intake
     }
     store.insert(request.db, "events", columns)
     if not intake.status.startswith(FAILED):
+        if intake.entries:
+            number = request.db.execute("select last_insert_rowid()").fetchone()[0]
+            event_at = number, intake.stamp
+            if feature_uses.keep(request, event_at, intake.entries, intake.takings):
+                lookups.late.add(intake.entries)
         request.effect("event", reference_id, intake.event_id)
     return intake
 
@@ -148,7 +158,7 @@ def _process(lookups: Lookups, intake: Intake, *, entitled: bool) -> None:
         ended = max(plan.grace_ends for plan in plans)
         raise Rejected(TOO_LATE, f"The cycle's grace period ended at {clock.written(ended)}")
     try:
-        results = readings(lookups, intake.event)
+        results = readings(lookups, _enriched(lookups, intake, schema, account))
     except LogicError as error:
         raise Rejected(FAILED, f"A usage meter cannot be computed: {error}") from error
     _use_credits(lookups, intake, account, entitled=entitled)
@@ -233,6 +243,18 @@ def _check_attributes(event: Mapping[str, Any], schema: Schema) -> None:
         seen.add(name)
 
 
+def _enriched(lookups: Lookups, intake: Intake, schema: Schema, account: Row) -> Mapping[str, Any]:
+    """The event with what its schema adds; as sent it stays in the list."""
+    if schema.enrichments is None:
+        return intake.event
+    try:
+        found = event_enrichments.enrich(lookups.request, schema.enrichments, intake.event, account)
+    except event_enrichments.NotEnriched as error:
+        raise Rejected(NOT_ENRICHED, str(error)) from error
+    intake.pipeline["enrichments"] = found.shown()
+    return found.added_to(intake.event)
+
+
 def _use_credits(lookups: Lookups, intake: Intake, account: Row, *, entitled: bool) -> None:
     request, fed = lookups.request, lookups.feature(intake.event["schemaName"])
     if fed is None:
@@ -252,11 +274,12 @@ def _use_credits(lookups: Lookups, intake: Intake, account: Row, *, entitled: bo
     if entitled and allowed is not None and amount > allowed:
         message = f"{money.plain(amount)} asked for, {money.plain(allowed)} left"
         raise Rejected(NO_CREDITS, message)
-    overage = entitlements.use(request, entries, max(amount, Decimal(0)))
+    intake.entries = entries
+    intake.takings = feature_uses.take(entries, max(amount, Decimal(0)))
     intake.pipeline["featureDetails"] = {
         "featureId": fed["feature_id"],
         "mappedAttribute": fed["attribute_name"],
-        "overageInEvent": overage,
+        "overageInEvent": feature_uses.overage(entries, intake.takings),
     }
 
 

@@ -8,12 +8,14 @@ used) is never kept here.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from billing_mcp.sandbox import clock
 from billing_mcp.sandbox.call import Call
 from billing_mcp.sandbox.store import Row
 from billing_mcp.sandbox.togai import account_aliases, features
 from billing_mcp.sandbox.togai.columns import unpacked
+from billing_mcp.sandbox.togai.feature_uses import Late
 from billing_mcp.sandbox.togai.running import Schedules
 from billing_mcp.sandbox.togai.usage_sums import Additions
 
@@ -28,19 +30,21 @@ class Schema:
     version: int
     id_template: str | None
     units: Mapping[str, str | None]  # the default unit of each attribute
+    enrichments: Mapping[str, Any] | None = None
 
 
 @dataclass(slots=True)
 class Lookups:
     """One request's events look things up here, and add up here what they count for.
 
-    Whoever makes one calls `additions.keep` after the last event.
+    Whoever makes one calls `keep` after the last event.
     """
 
     request: Call
     stamp: str = field(init=False)  # when these events arrive
     remembered_since: str = field(init=False)  # ids of events before it are free again
     additions: Additions = field(default_factory=Additions)
+    late: Late = field(default_factory=Late)
     _schemas: dict[str, Schema | None] = field(default_factory=dict)
     _accounts: dict[str, Row | None] = field(default_factory=dict)
     _customers: dict[str, Row] = field(default_factory=dict)
@@ -52,6 +56,11 @@ class Lookups:
     def __post_init__(self) -> None:
         self.stamp = self.request.stamp
         self.remembered_since = clock.written(self.request.now - _REMEMBERED)
+
+    def keep(self) -> None:
+        """Write down what the events came to."""
+        self.late.share_out(self.request)
+        self.additions.keep(self.request)
 
     def schema(self, name: str) -> Schema | None:
         """The active schema of a name."""
@@ -111,4 +120,5 @@ class Lookups:
 
 def _read(row: Row) -> Schema:
     units = {entry["name"]: entry.get("defaultUnit") for entry in unpacked(row, "attributes")}
-    return Schema(row["version"], row["event_id_template"], units)
+    enrichments = unpacked(row, "enrichments")
+    return Schema(row["version"], row["event_id_template"], units, enrichments)

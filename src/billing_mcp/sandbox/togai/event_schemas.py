@@ -6,7 +6,7 @@ from typing import Any
 from billing_mcp.sandbox import call, store
 from billing_mcp.sandbox.call import Call, Refusal, Reply, Resource
 from billing_mcp.sandbox.store import Row
-from billing_mcp.sandbox.togai import contact, quotas
+from billing_mcp.sandbox.togai import contact, event_enrichments, quotas
 from billing_mcp.sandbox.togai.columns import packed, present, unpacked
 from billing_mcp.sandbox.togai.paging import Listing, page
 
@@ -82,6 +82,16 @@ def get_event_schema(request: Call) -> Reply:
     if row is None:
         raise Refusal(404, f"Event schema {name} has no version {version}")
     return Reply(render(request, row))
+
+
+@resource.route("GET", "/event_schema/{event_schema_name}/versions")
+def list_event_schema_versions(request: Call) -> Reply:
+    """The latest first (ours)."""
+    name = existing(request, request.path["event_schema_name"])["name"]
+    rows = request.db.execute(
+        "select * from event_schemas where name = ? order by version desc", (name,)
+    )
+    return Reply({"data": [render(request, row) for row in rows]})
 
 
 @resource.route("PATCH", "/event_schema/{event_schema_name}")
@@ -166,9 +176,9 @@ def _refuse_if_metered(request: Call, row: Row) -> None:
 
 def _read(body: dict[str, Any]) -> dict[str, Any]:
     """Columns and values of the fields that are there."""
-    if "enrichments" in body:
-        raise Refusal(501, "not imitated by the sandbox: enrichments of an event schema")
     columns: dict[str, Any] = {}
+    if "enrichments" in body:
+        columns["enrichments"] = packed(event_enrichments.read(body))
     if "description" in body:
         columns["description"] = call.text(body, "description", maximum=255)
     if "attributes" in body:
@@ -197,11 +207,17 @@ def _named(body: dict[str, Any], field: str, names: tuple[str, ...]) -> list[dic
 
 
 def _check_names(columns: dict[str, Any]) -> None:
-    """What filter fields and the id template name must be in the schema."""
+    """What filter fields and the id template name must be in the schema, and every name once."""
     dimensions = {entry["name"] for entry in unpacked(columns, "dimensions")}
     attributes = {entry["name"] for entry in unpacked(columns, "attributes")}
+    added = unpacked(columns, "enrichments") if columns.get("enrichments") else None
+    enriched = {
+        name for kind in event_enrichments.TYPES for name in event_enrichments.names(added, kind)
+    }
+    for name in sorted(enriched & (dimensions | attributes)):
+        raise Refusal(400, f"enrichments: {name} is in the schema already")
     for name in unpacked(columns, "filter_fields"):
-        if name not in dimensions | attributes:
+        if name not in dimensions | attributes | enriched:
             raise Refusal(400, f"filterFields: {name} is neither a dimension nor an attribute")
     known = {"accountId", "timestamp", "schemaName"}
     known |= {f"dimensions.{name}" for name in dimensions}
@@ -235,6 +251,7 @@ def render(request: Call, row: Row) -> dict[str, Any]:
         attributes=unpacked(row, "attributes"),
         dimensions=unpacked(row, "dimensions"),
         filterFields=unpacked(row, "filter_fields"),
+        enrichments=unpacked(row, "enrichments"),
         featureDetails=feature
         and {"featureId": feature["feature_id"], "attributeName": feature["attribute_name"]},
         eventIdTemplate=row["event_id_template"],

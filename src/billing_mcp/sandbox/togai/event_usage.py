@@ -8,12 +8,13 @@ from functools import lru_cache
 from typing import Any
 
 from billing_mcp import money
+from billing_mcp.rating.exact_numbers import WIDE
 from billing_mcp.rating.json_logic import LogicError
 from billing_mcp.rating.meters import Event, Meter, read_meter, units
 from billing_mcp.sandbox import clock, store
 from billing_mcp.sandbox.call import Call
-from billing_mcp.sandbox.store import Row
-from billing_mcp.sandbox.togai import entitlements, sizes
+from billing_mcp.sandbox.store import Connection, Row
+from billing_mcp.sandbox.togai import feature_uses, sizes
 from billing_mcp.sandbox.togai.columns import packed, unpacked
 from billing_mcp.sandbox.togai.event_lookups import Lookups
 from billing_mcp.sandbox.togai.running import Running, in_cycle_at, running_at
@@ -121,18 +122,24 @@ def undo(request: Call, event: Row) -> None:
     plans = running_at(request.db, event["account_id"], moment)
     if plans and all(plan.grace_ends <= request.now for plan in plans):
         raise CycleClosed(_closed(plans[-1]))
+    if not plans and feature_uses.is_invoiced(request, event):
+        raise CycleClosed("The invoice of that time is final")
     counted = _counted(pipeline)
     added: list[tuple[Running, list[str]]] = []
+    running = {plan.schedule_id: plan for plan in plans}
     for entry in pipeline.get("pricePlans", []):
-        for plan in plans:
-            if plan.schedule_id == entry["scheduleId"]:
-                if plan.grace_ends <= request.now:
-                    raise CycleClosed(_closed(plan))
-                added.append((plan, entry["usageMeters"]))
+        plan = running.get(entry["scheduleId"])
+        if plan is None:
+            # What was open went with its schedule when that was cut; this stayed where it was.
+            raise CycleClosed(f"The invoice of the cycle from {entry['cycleStart']} on is final")
+        if plan.grace_ends <= request.now:
+            raise CycleClosed(_closed(plan))
+        added.append((plan, entry["usageMeters"]))
     additions = Additions()
     for plan, meter_ids in added:
         _take(additions, plan, {meter_id: counted[meter_id] for meter_id in meter_ids})
-    _give_back(request, event, pipeline)
+    if "featureDetails" in pipeline:
+        feature_uses.give_back(request, event, pipeline["featureDetails"]["featureId"])
     additions.mark_stale(event["account_id"])
     additions.keep(request)
 
@@ -149,16 +156,18 @@ def _counted(pipeline: Mapping[str, Any]) -> dict[str, Decimal]:
     }
 
 
-def _give_back(request: Call, event: Row, pipeline: Mapping[str, Any]) -> None:
-    details = pipeline.get("featureDetails")
-    if details is None:
-        return
-    attributes = unpacked(event, "payload")["attributes"]
-    (value,) = (one["value"] for one in attributes if one["name"] == details["mappedAttribute"])
-    entries = entitlements.in_effect(
-        request, event["account_id"], details["featureId"], event["happened_at"]
+def between(db: Connection, account_id: str, start: datetime, end: datetime) -> dict[str, Decimal]:
+    """What the account's counted events from start until before end add up to, by usage meter."""
+    rows = db.execute(
+        "select pipeline from events where account_id = ? and happened_at >= ?"
+        " and happened_at < ? and status in (?, ?)",
+        (account_id, clock.written(start), clock.written(end), METERED, NOT_METERED),
     )
-    entitlements.give_back(request, entries, max(money.exact(value), Decimal(0)))
+    sums: dict[str, Decimal] = {}
+    for row in rows:
+        for meter_id, amount in _counted(unpacked(row, "pipeline")).items():
+            sums[meter_id] = WIDE.add(sums.get(meter_id, Decimal(0)), amount)
+    return sums
 
 
 def move(request: Call, before: Row, schedule_ids: list[str]) -> None:
@@ -175,7 +184,8 @@ def move(request: Call, before: Row, schedule_ids: list[str]) -> None:
     lookups = Lookups(request)
     for row in rows:
         pipeline = unpacked(row, "pipeline")
-        entries = pipeline["pricePlans"]
+        # An event about a named licence is counted for no plan.
+        entries = pipeline.get("pricePlans", [])
         old = next((one for one in entries if one["scheduleId"] == before["id"]), None)
         moment = clock.read(row["happened_at"])
         was = None if old is None else in_cycle_at(request.db, before, moment)
@@ -187,11 +197,15 @@ def move(request: Call, before: Row, schedule_ids: list[str]) -> None:
         entries.remove(old)
         now = _covering(request, schedule_ids, moment)
         if now is not None:
-            _add(lookups.additions, now, amounts)
-            entries.append(_priced(lookups, now, old["usageMeters"]))
+            # Another version of the plan may price other meters.
+            cards = [card.usage_meter_id for card in now.plan.usage_cards]
+            ids = [meter_id for meter_id in cards if meter_id in counted]
+            _add(lookups.additions, now, {meter_id: counted[meter_id] for meter_id in ids})
+            if ids:
+                entries.append(_priced(lookups, now, ids))
         changes = {"pipeline": packed(pipeline), "status": METERED if entries else NOT_METERED}
         store.update(request.db, "events", changes, number=row["number"])
-    lookups.additions.keep(request)
+    lookups.keep()
 
 
 def _covering(request: Call, schedule_ids: list[str], moment: datetime) -> Running | None:

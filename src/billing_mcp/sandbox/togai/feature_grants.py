@@ -11,7 +11,8 @@ from billing_mcp.rating.exact_numbers import WIDE
 from billing_mcp.sandbox import clock, store
 from billing_mcp.sandbox.call import Call, Reply
 from billing_mcp.sandbox.jobs import Job
-from billing_mcp.sandbox.store import Connection
+from billing_mcp.sandbox.store import Connection, Row
+from billing_mcp.sandbox.togai import feature_uses
 from billing_mcp.sandbox.togai.running import Running
 
 
@@ -72,9 +73,13 @@ def _entry(running: Running, feature_id: str, source: str, portion: str = "") ->
 
 
 def grant_purchase(
-    request: Call, purchase: dict[str, Any], card: dict[str, Any], number: int
+    request: Call,
+    purchase: Row,
+    card: dict[str, Any],
+    quantity: Decimal,
+    number: int,
 ) -> int:
-    """Give what one card of a purchased plan grants; answers the number of the next entry."""
+    """Give what one card of a purchased plan grants, so many times; the next entry's number."""
     start = clock.read(purchase["effective_from"])
     for config in card["featureConfigs"]:
         end = clock.after(start, config["effectiveUntil"])
@@ -88,7 +93,7 @@ def grant_purchase(
             "effective_from": clock.written(clock.after(start, config.get("effectiveFrom", "P0D"))),
             "effective_until": clock.written(end),
         }
-        limit, quantity = Decimal(config["featureCreditLimit"]), Decimal(purchase["quantity"])
+        limit = Decimal(config["featureCreditLimit"])
         _insert(request, entry, WIDE.multiply(limit, quantity))
         number += 1
     return number
@@ -101,9 +106,11 @@ def _insert(request: Call, entry: dict[str, Any], granted: Decimal | None) -> No
         "status": "EXPIRED" if over else "ACTIVE",
         "granted": None if granted is None else money.plain(granted),
         "used": "0",
-        "beyond": "0",
     }
     store.insert(request.db, "feature_entries", entry | rest)
+    # Ours: what is granted for a time that has begun pays for events of that time, too.
+    time = entry["effective_from"], entry["effective_until"]
+    feature_uses.share_out(request, entry["account_id"], entry["feature_id"], *time)
     request.effect("feature-credits", entry["id"])
 
 
@@ -121,6 +128,9 @@ def end_at(request: Call, schedule_id: str, moment: str) -> None:
         elif moment <= request.stamp:
             changes["status"] = "EXPIRED"
         store.update(request.db, "feature_entries", changes, number=row["number"])
+    for row in rows:
+        time = row["effective_from"], row["effective_until"]
+        feature_uses.share_out(request, row["account_id"], row["feature_id"], *time)
 
 
 def _next_expiry(db: Connection, moment: datetime) -> datetime | None:

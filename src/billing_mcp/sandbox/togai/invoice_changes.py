@@ -15,7 +15,9 @@ from billing_mcp.sandbox.togai import (
     custom_invoices,
     drafts,
     invoices,
+    purchase_grants,
     usage_sums,
+    wallet_ledger,
 )
 
 resource = Resource()
@@ -77,13 +79,42 @@ def set_status(request: Call, invoice_id: str, status: str) -> None:
         changes = {"status": status, "updated_at": request.stamp}
         store.update(request.db, "invoices", changes, id=invoice_id)
     if status == "VOID":
-        _give_back_credits(request, row)
+        _undo_payment(request, row)
     request.effect("invoice-status", invoice_id, status)
 
 
 def _answer(request: Call, row: Row) -> Reply:
     drafts.settle(request, row["owner_id"])
     return Reply(invoices.render(invoices.existing(request, row["id"])))
+
+
+def _undo_payment(request: Call, invoice: Row) -> None:
+    """What was paid of a void invoice is given back; those merged into it are void with it.
+
+    What waited for one of them to be paid is not bought (ours).
+    """
+    _give_back_credits(request, invoice)
+    _give_back_receipts(request, invoice)
+    purchase_grants.fail(request, invoice["id"])
+    for part in billing.merged_into(request, invoice["id"]):
+        changes = {"status": "VOID", "updated_at": request.stamp}
+        store.update(request.db, "invoices", changes, id=part["id"])
+        _give_back_credits(request, part)
+        _give_back_receipts(request, part)
+        purchase_grants.fail(request, part["id"])
+
+
+def _give_back_receipts(request: Call, invoice: Row) -> None:
+    """Money goes to the wallet of the account that it came from, whatever way it came (ours)."""
+    rows = request.db.execute(
+        "select account_id, amount_minor from invoice_receipts where invoice_id = ? order by rowid",
+        (invoice["id"],),
+    ).fetchall()
+    for receipt in rows:
+        minor, reason = int(receipt["amount_minor"]), f"Void {invoice['id']}"
+        wallet_ledger.put_in(request, receipt["account_id"], minor, reason, invoice["id"])
+    request.db.execute("delete from invoice_receipts where invoice_id = ?", (invoice["id"],))
+    store.update(request.db, "invoices", {"paid_minor": "0"}, id=invoice["id"])
 
 
 def _give_back_credits(request: Call, invoice: Row) -> None:

@@ -11,8 +11,9 @@ from billing_mcp import money
 from billing_mcp.sandbox import call, clock, store
 from billing_mcp.sandbox.call import Call, Refusal, Reply, Resource
 from billing_mcp.sandbox.store import Row
-from billing_mcp.sandbox.togai import accounts, contact, customers, drafts, price_plans
+from billing_mcp.sandbox.togai import drafts, invoice_owners, plan_versions
 from billing_mcp.sandbox.togai.columns import packed, present, unpacked
+from billing_mcp.sandbox.togai.invoice_owners import Owner
 from billing_mcp.sandbox.togai.paging import Listing, page
 
 resource = Resource()
@@ -47,7 +48,7 @@ _COMBINATIONS = (
     "owner_id price_plan_id start_date end_date",
 )
 
-_LISTING = Listing(
+LISTING = Listing(
     select="select * from invoices",
     unique="id",
     filters={
@@ -78,6 +79,11 @@ _LISTING = Listing(
 
 @resource.route("GET", "/invoices")
 def list_invoices(request: Call) -> Reply:
+    return listed(request, LISTING)
+
+
+def listed(request: Call, listing: Listing) -> Reply:
+    """A page of invoices by the filters that every list of them has."""
     call.one_of(request.query, "status", STATUSES, default=None)
     call.one_of(request.query, "class", _CLASSES, default=None)
     for name in ("invoice_date", "start_date", "end_date"):
@@ -85,7 +91,7 @@ def list_invoices(request: Call) -> Reply:
     for name in ("start_time", "end_time"):
         call.text(request.query, name, pattern="[0-9]{1,12}", default=None)
     drafts.settle(request, request.query.get("owner_id"))
-    found = page(request, _LISTING)
+    found = page(request, listing)
     return Reply({"data": [_summary(row) for row in found.rows], "nextToken": found.next_token})
 
 
@@ -107,7 +113,10 @@ def existing(request: Call, invoice_id: str) -> Row:
 
 @dataclass(frozen=True, slots=True)
 class NewInvoice:
-    """An invoice to be stored. `lines` is the wire's tree of lines under the grand total."""
+    """An invoice to be stored. `lines` is the wire's tree of lines under the grand total.
+
+    `account_id` is the owner's: an account's id, or an invoice group's.
+    """
 
     account_id: str
     price_plan_id: str | None
@@ -130,16 +139,16 @@ def insert_invoice(request: Call, new: NewInvoice) -> str:
 
     Raises `money.NotANumber` when the total or what is paid is not whole in minor units.
     """
-    account = accounts.existing(request, new.account_id)
-    currency, term = account["invoice_currency"], account["net_term_days"]
+    owner = invoice_owners.existing(request, new.account_id)
+    currency, term = owner.currency, owner.term_days
     dated = clock.midnight(new.invoice_date or new.end)
     invoice_id = request.new_id("inv")
     final = new.status != "DRAFT"
     columns = {
         "id": invoice_id,
         "sequence_id": new.sequence_id,
-        "customer_id": account["customer_id"],
-        "owner_id": account["id"],
+        "customer_id": owner.customer_id,
+        "owner_id": owner.id,
         "price_plan_id": new.price_plan_id,
         "status": new.status,
         "finalizing_status": "FINALIZED" if final else None,
@@ -156,7 +165,7 @@ def insert_invoice(request: Call, new: NewInvoice) -> str:
         "total_minor": str(money.minor_units(Decimal(new.lines["value"]), currency)),
         "paid_minor": str(money.minor_units(new.paid, currency)),
         "net_term_days": term,
-        "details": packed(_details(request, account, new.price_plan_id)),
+        "details": packed(_details(request, owner, new.price_plan_id)),
         "usage_info": packed(list(new.usage)),
         "revenue_info": packed(new.lines),
         "info": packed(list(new.info)),
@@ -166,23 +175,10 @@ def insert_invoice(request: Call, new: NewInvoice) -> str:
     return invoice_id
 
 
-def _details(request: Call, account: Row, price_plan_id: str | None) -> dict[str, Any]:
-    customer = customers.existing(request, account["customer_id"])
-    address = unpacked(customer, "address")
-    plan = None if price_plan_id is None else price_plans.existing(request, price_plan_id)
+def _details(request: Call, owner: Owner, price_plan_id: str | None) -> dict[str, Any]:
+    plan = None if price_plan_id is None else plan_versions.existing(request, price_plan_id)
     return present(
-        customer={
-            "name": customer["name"],
-            "primaryEmail": customer["primary_email"],
-            "billingAddress": contact.billing_address(address),
-            "address": address,
-        },
-        account={
-            "name": account["name"],
-            "invoiceCurrency": account["invoice_currency"],
-            "address": unpacked(account, "address") or address,
-            "primaryEmail": account["primary_email"] or customer["primary_email"],
-        },
+        **owner.parties,
         pricePlanName=plan and plan["name"],
         organization=SELLER,
     )

@@ -9,9 +9,15 @@ from billing_mcp.sandbox.store import Connection
 
 
 def history(db: Connection, account_id: str, licence_id: str) -> list[LicenceChange]:
-    """The quantity after each change, as rating takes it. An unknown licence has no changes."""
+    """The quantity after each change, as rating takes it. An unknown licence has no changes.
+
+    All of them were granted: a plan that comes later with a smaller maximum bills what is held.
+    """
     changes = plain(db, account_id, licence_id) or named(db, account_id, licence_id)
-    return [LicenceChange(clock.read(moment).date(), quantity) for moment, quantity in changes]
+    return [
+        LicenceChange(clock.read(moment).date(), quantity, granted=True)
+        for moment, quantity in changes
+    ]
 
 
 def histories(

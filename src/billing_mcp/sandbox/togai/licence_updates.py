@@ -55,19 +55,23 @@ class Update:
 
 @resource.route("POST", "/license_updates")
 def add_licence_update(request: Call) -> Reply:
-    body = call.closed(request.body, _FIELDS)
-    key = call.text(body, "idempotencyKey", minimum=1, maximum=_LONGEST_TEXT, default=None)
-    licence = _plain_licence(request, body)
+    return Reply(render(add(request, call.closed(request.body, _FIELDS))))
+
+
+def add(request: Call, body: dict[str, Any], at: str = "") -> Row | dict[str, Any]:
+    """Enter the update that a body describes; its row, which is the first one for its key."""
+    key = call.text(body, "idempotencyKey", minimum=1, maximum=_LONGEST_TEXT, default=None, at=at)
+    licence = _plain_licence(request, body, at)
     account = _account(request, body)
-    relative = call.one_of(body, "updateType", ("RELATIVE", "ABSOLUTE")) == "RELATIVE"
-    asked = call.number(body, "quantity", minimum=-_LARGEST, maximum=_LARGEST)
-    moment = call.timestamp(body, "effectiveFrom", default=request.now)
+    relative = call.one_of(body, "updateType", ("RELATIVE", "ABSOLUTE"), at=at) == "RELATIVE"
+    asked = call.number(body, "quantity", minimum=-_LARGEST, maximum=_LARGEST, at=at)
+    moment = call.timestamp(body, "effectiveFrom", default=request.now, at=at)
     metadata = contact.text_map(body, "metadata") if "metadata" in body else None
-    repeated = request.db.execute(
+    repeated: Row | None = request.db.execute(
         "select * from licence_updates where idempotency_key = ?", (key,)
     ).fetchone()
     if repeated:
-        return Reply(render(repeated))
+        return repeated
     licence_plans.refuse_closed(request, account["id"], licence["id"], moment)
     columns = {
         "account_id": account["id"],
@@ -80,7 +84,7 @@ def add_licence_update(request: Call) -> Reply:
         "created_at": request.stamp,
     }
     quantity = _enter(request, columns, Update(relative, asked, moment))
-    return Reply(render(columns | {"quantity": money.plain(quantity)}))
+    return columns | {"quantity": money.plain(quantity)}
 
 
 @resource.route("GET", "/license_updates")
@@ -118,13 +122,13 @@ def update_licence_entry_details(request: Call) -> Reply:
     return Reply(render(dict(row) | changes))
 
 
-def _plain_licence(request: Call, body: dict[str, Any]) -> Row:
-    licence_id = call.text(body, "licenseId", minimum=1, maximum=50)
+def _plain_licence(request: Call, body: dict[str, Any], at: str) -> Row:
+    licence_id = call.text(body, "licenseId", minimum=1, maximum=50, at=at)
     licence = add_ons.find(request, licence_id)
     if licence is None or licence["status"] == "ARCHIVED":
-        raise Refusal(400, f"licenseId: there is no add-on {licence_id}")
+        raise Refusal(400, f"{at}licenseId: there is no add-on {licence_id}")
     if licence["type"] != "LICENSE":
-        raise Refusal(400, f"licenseId: add-on {licence_id} is of type {licence['type']}")
+        raise Refusal(400, f"{at}licenseId: add-on {licence_id} is of type {licence['type']}")
     return licence
 
 

@@ -3,13 +3,15 @@
 import base64
 import binascii
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from billing_mcp import money
 from billing_mcp.sandbox.call import Call, Refusal
 from billing_mcp.sandbox.store import Row
+
+T = TypeVar("T")
 
 # The vendor's bound on a page token.
 _LONGEST_TOKEN = 500
@@ -36,6 +38,9 @@ class Listing:
     combinations: Collection[frozenset[str]] | None = None
     # A condition that holds unless one of the filters named with it is used.
     hidden: tuple[str, Collection[str]] | None = None
+
+
+_NO_TABLE = Listing(select="", unique="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,36 @@ def page(call: Call, listing: Listing, fixed: Mapping[str, str] | None = None, *
         last = shown[-1]
         token = _token(query, size, [last["sort_key"], last["unique_key"]])
     return Page(shown, token, size, descending)
+
+
+def asked(call: Call) -> Mapping[str, str]:
+    """The query of a list's first page, which the token of a later page carries."""
+    return _asked(call, _NO_TABLE, call.query)[0]
+
+
+def page_of_list(
+    call: Call,
+    items: Sequence[T],
+    *extra: str,
+    default_size: int = 20,
+    maximum_size: int = 100,
+) -> tuple[Sequence[T], str | None]:
+    """A page of what is no table's rows, in its own order, and the token of the next.
+
+    `extra` are the query parameters that the handler reads itself.
+    """
+    listing = Listing(select="", unique="", default_size=default_size, maximum_size=maximum_size)
+    query, position = _asked(call, listing, extra)
+    size = _size(query.get("pageSize"), listing)
+    start = 0 if position is None else _start(position)
+    token = _token(query, size, [start + size, ""]) if start + size < len(items) else None
+    return items[start : start + size], token
+
+
+def _start(position: list[Any]) -> int:
+    if not isinstance(position[0], int) or position[0] < 0:
+        raise Refusal(400, "nextToken is not a token of this API")
+    return position[0]
 
 
 def _asked(

@@ -13,7 +13,8 @@ _DAYS_OF_WEEK = 7
 _DAYS_OF_MONTH = 31
 _LONGEST_GRACE_DAYS = 366
 
-_CARDS = {
+# The kinds of card by the name of their list, and what checks one of them.
+CARDS = {
     "usageRateCards": rate_card_rules.usage,
     "fixedFeeRateCards": rate_card_rules.fixed_fee,
     "licenseRateCards": rate_card_rules.license_,
@@ -21,8 +22,8 @@ _CARDS = {
     "creditGrantRateCards": rate_card_rules.credit_grant,
     "entitlementOverageRateCards": rate_card_rules.entitlement_overage,
 }
-_OVERRIDDEN = ("pricingCycleConfig", "supportedCurrencies", "minimumCommitment", *_CARDS)
-_CREATED = (*_OVERRIDDEN, "deferredRevenue", "allow_ongoing_cycle_updates")
+OVERRIDDEN = ("pricingCycleConfig", "supportedCurrencies", "minimumCommitment", *CARDS)
+_CREATED = (*OVERRIDDEN, "deferredRevenue", "allow_ongoing_cycle_updates")
 # Kinds of card that a plan with deferred revenue must not have (documented).
 _NOT_DEFERRED = (
     *("creditGrantRateCards", "billingEntitlementRateCards"),
@@ -38,14 +39,13 @@ def details(request: Call, body: Any, plan_type: str, at: str) -> dict[str, Any]
     if plan_type == "BILLING" and "pricingCycleConfig" not in given:
         raise Refusal(400, f"{at}pricingCycleConfig is required for a plan of type BILLING")
     read = _parts(request, given, currencies(given, at), at)
-    if given.get("deferredRevenue"):
-        _check_deferred(given, at)
+    check_deferred(given, at)
     return dict(given) | read
 
 
 def override(request: Call, body: Any, plan_details: dict[str, Any], at: str) -> dict[str, Any]:
     """An account's own version of a plan's details: only the parts that differ."""
-    given = call.closed(body, _OVERRIDDEN, at)
+    given = call.closed(body, OVERRIDDEN, at)
     known = currencies(given if "supportedCurrencies" in given else plan_details, at)
     return dict(given) | _parts(request, given, known, at)
 
@@ -61,36 +61,25 @@ def currencies(given: dict[str, Any], at: str) -> list[str]:
     return named
 
 
-def pricing_rules(request: Call, body: Any, at: str) -> list[dict[str, Any]]:
-    """Rules of a plan, numbered and with ids. They are kept, not evaluated."""
-    rules = []
-    for index, item in enumerate(call.listed({at: body}, at)):
-        place = f"{at}[{index}]."
-        fields = ("name", "order", "invoiceTiming", "condition", "computation", "action")
-        given = call.closed(item, fields, place)
-        call.text(given, "name", minimum=1, at=place)
-        call.whole(given, "order", minimum=1, maximum=1000, at=place)
-        call.one_of(given, "invoiceTiming", ("IN_ADVANCE", "IN_ARREARS"), default=None, at=place)
-        call.text(given, "condition", default=None, at=place)
-        call.text(given, "computation", minimum=1, at=place)
-        action = call.mapping(given, "action", at=place)
-        names = ("type", "target", "id", "description", "metadata")
-        call.closed(action, names, f"{place}action.")
-        call.one_of(action, "type", ("ADD", "UPDATE"), at=f"{place}action.")
-        rules.append({"id": request.new_id("pr"), "version": 1, **given})
-    return rules
+def shown(details: dict[str, Any]) -> dict[str, Any]:
+    """The details as the first generation has them, where a commitment is no card with a name."""
+    if "minimumCommitment" not in details:
+        return details
+    commitment = details["minimumCommitment"]
+    kept = {name: commitment[name] for name in ("displayName", "rateValues")}
+    return {**details, "minimumCommitment": kept}
 
 
 def _parts(request: Call, given: dict[str, Any], known: list[str], at: str) -> dict[str, Any]:
     read: dict[str, Any] = {}
     if "pricingCycleConfig" in given:
         place = f"{at}pricingCycleConfig."
-        read["pricingCycleConfig"] = _cycle(given["pricingCycleConfig"], place)
+        read["pricingCycleConfig"] = cycle(given["pricingCycleConfig"], place)
     if "minimumCommitment" in given:
         place = f"{at}minimumCommitment."
         rate_card_rules.minimum_commitment(given["minimumCommitment"], known, place)
     names: set[str] = set()
-    for kind, check in _CARDS.items():
+    for kind, check in CARDS.items():
         if kind not in given:
             continue
         cards = []
@@ -104,11 +93,11 @@ def _parts(request: Call, given: dict[str, Any], known: list[str], at: str) -> d
             names.add(name)
             cards.append({**card, "name": name})
         read[kind] = cards
-    _refuse_two_overages_of_a_feature(given, at)
+    refuse_two_overages_of_a_feature(given, at)
     return read
 
 
-def _refuse_two_overages_of_a_feature(given: dict[str, Any], at: str) -> None:
+def refuse_two_overages_of_a_feature(given: dict[str, Any], at: str) -> None:
     """Ours: a feature's overage is one entry a cycle, with one limit and one price."""
     seen = set()
     for index, card in enumerate(given.get("entitlementOverageRateCards", [])):
@@ -118,7 +107,8 @@ def _refuse_two_overages_of_a_feature(given: dict[str, Any], at: str) -> None:
         seen.add(card["featureId"])
 
 
-def _cycle(body: Any, at: str) -> dict[str, Any]:
+def cycle(body: Any, at: str) -> dict[str, Any]:
+    """A pricing cycle, with its offset filled in."""
     fields = ("interval", "startOffset", "gracePeriod", "anniversaryCycle")
     given = call.closed(body, fields, at)
     interval = call.one_of(given, "interval", INTERVALS, at=at)
@@ -155,7 +145,10 @@ def _numbered(offset: dict[str, Any], name: str, last: int, words: tuple[str, ..
     return value
 
 
-def _check_deferred(given: dict[str, Any], at: str) -> None:
+def check_deferred(given: dict[str, Any], at: str) -> None:
+    """Refuse what a plan with deferred revenue cannot have."""
+    if not given.get("deferredRevenue"):
+        return
     for kind in _NOT_DEFERRED:
         if given.get(kind):
             raise Refusal(400, f"{at}{kind} cannot be in a plan with deferredRevenue")

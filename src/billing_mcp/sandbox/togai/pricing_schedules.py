@@ -1,23 +1,25 @@
 """Which price plan is associated with an account, and when."""
 
-from datetime import date
+from collections.abc import Sequence
 from typing import Any
 
-from billing_mcp.rating.plan import NotAPlan, read_plan
-from billing_mcp.sandbox import call, clock, store
+from billing_mcp.sandbox import call, store
 from billing_mcp.sandbox.call import Call, Refusal, Reply, Resource
 from billing_mcp.sandbox.store import Row
 from billing_mcp.sandbox.togai import (
     accounts,
-    billing,
-    feature_grants,
+    associations,
+    billable,
+    plan_versions,
+    pre_actions,
     price_plan_rules,
     price_plans,
-    sizes,
+    pricing_rules,
 )
+from billing_mcp.sandbox.togai.associations import Period
 from billing_mcp.sandbox.togai.columns import packed, present, unpacked
 from billing_mcp.sandbox.togai.paging import Listing, page
-from billing_mcp.sandbox.togai.running import effective_details
+from billing_mcp.sandbox.togai.running import Schedule, effective_details
 
 resource = Resource()
 
@@ -39,27 +41,27 @@ _LISTING = Listing(
 
 @resource.route("POST", "/accounts/{account_id}/price_plans")
 def update_pricing_schedule(request: Call) -> Reply:
-    account = _open_account(request)
+    account = associations.open_account(request)
     body = call.closed(request.body, (*_FIELDS, "preActions"))
-    if call.listed(body, "preActions", default=[]):
-        raise Refusal(501, "not imitated by the sandbox: preActions")
-    _edit(request, account, body, "")
+    pre_actions.run(request, account, body)
+    _edit(request, account, body, "", associations.of_account(request, account["id"]))
     return Reply(_answer(request, account))
 
 
 @resource.route("POST", "/accounts/{account_id}/edit_schedules")
 def edit_pricing_schedules(request: Call) -> Reply:
     """All edits in their order, or none (ours). `dry_run` answers what they would lead to."""
-    account = _open_account(request)
+    account = associations.open_account(request)
     dry = call.one_of(request.query, "dry_run", ("true", "false"), default="false")
     edits = call.listed(
         call.closed(request.body, ("edits",)), "edits", minimum=1, maximum=_MOST_EDITS
     )
+    before = associations.of_account(request, account["id"])
     try:
         with store.transaction(request.db):
             for index, item in enumerate(edits):
                 place = f"edits[{index}]."
-                _edit(request, account, call.closed(item, _FIELDS, place), place)
+                _edit(request, account, call.closed(item, _FIELDS, place), place, before)
             _end_of_edits(_answer(request, account), dry=dry == "true")
     except _OnlyTried as tried:
         return Reply(tried.answer)
@@ -79,35 +81,29 @@ def _end_of_edits(answer: dict[str, Any], *, dry: bool) -> None:
         raise _OnlyTried(answer)
 
 
-def _open_account(request: Call) -> Row:
-    account = accounts.existing(request, request.path["account_id"])
-    if account["status"] == "ARCHIVED":
-        raise Refusal(400, f"Account {account['id']} is archived")
-    return account
+def _edit(
+    request: Call, account: Row, given: dict[str, Any], at: str, before: Sequence[Row]
+) -> None:
+    """Associate a plan, or take a period out. `at` is where the edit is in the body.
 
-
-def _edit(request: Call, account: Row, given: dict[str, Any], at: str) -> None:
-    """Associate a plan, or take a period out. `at` is where the edit is in the body."""
-    start = call.day(given, "effectiveFrom", at=at)
-    end = call.day(given, "effectiveUntil", at=at)
-    if end <= start:
-        raise Refusal(400, f"{at}effectiveUntil must be later than effectiveFrom")
-    if call.flag(given, "retainStartOffsets", default=False, at=at):
-        raise Refusal(501, f"not imitated by the sandbox: {at}retainStartOffsets")
+    `before` are the account's schedules as they were before the request.
+    """
+    period = associations.read_period(given, at)
     mode = call.one_of(given, "mode", ("ASSOCIATE", "DISASSOCIATE"), default="ASSOCIATE", at=at)
     if mode == "ASSOCIATE":
-        _associate(request, account, given, (start, end), at)
+        _associate(request, account, given, period, at, before)
     else:
-        _disassociate(request, account, given, (start, end), at)
+        _disassociate(request, account, given, period, at)
 
 
 def _answer(request: Call, account: Row) -> dict[str, Any]:
-    rows = request.db.execute(
-        "select * from pricing_schedules where account_id = ? order by start_date, id",
-        (account["id"],),
-    )
+    return overrides(request, account, associations.of_account(request, account["id"]))
+
+
+def overrides(request: Call, account: Row, schedules: Sequence[Schedule]) -> dict[str, Any]:
+    """The schedules of an account with what they override, as an edit is answered."""
     answer = {"accountId": account["id"], "accountName": account["name"]}
-    return answer | {"pricingSchedules": [_plan_override(request, row) for row in rows]}
+    return answer | {"pricingSchedules": [_plan_override(request, row) for row in schedules]}
 
 
 @resource.route("GET", "/accounts/{account_id}/pricing_schedules")
@@ -124,107 +120,63 @@ def list_pricing_schedules(request: Call) -> Reply:
 
 
 def _associate(
-    request: Call, account: Row, body: dict[str, Any], period: tuple[date, date], at: str
+    request: Call,
+    account: Row,
+    body: dict[str, Any],
+    period: Period,
+    at: str,
+    before: Sequence[Row],
 ) -> None:
-    plan = _usable_plan(request, account, body, at)
-    start, end = (clock.written(clock.midnight(day)) for day in period)
-    other = request.db.execute(
-        "select id from pricing_schedules where account_id = ? and price_plan_id = ?"
-        " and start_date < ? and ? < end_date",
-        (account["id"], plan["id"], end, start),
-    ).fetchone()
-    if other:
-        raise Refusal(400, f"The plan is associated in schedule {other['id']} in that time already")
-    own = rules = None
+    plan_id = call.text(body, "pricePlanId", minimum=1, maximum=50, at=at)
+    plan = associations.billed_plan(request, plan_id, at)
+    associations.refuse_inactive_currency(account, plan, at)
+    associations.refuse_twice(associations.of_account(request, account["id"]), plan["id"], period)
+    own: dict[str, Any] = {}
+    rest: dict[str, Any] = {}
+    if call.flag(body, "retainStartOffsets", default=False, at=at):
+        own, rest["associated_on"] = associations.retained(request, before, plan, period, at)
     if "pricePlanDetailsOverride" in body:
         details = unpacked(plan, "details")
         place = f"{at}pricePlanDetailsOverride."
         given = call.mapping(body, "pricePlanDetailsOverride")
-        own = price_plan_rules.override(request, given, details, place)
+        own |= price_plan_rules.override(request, given, details, place)
+    if own or "pricePlanDetailsOverride" in body:
+        rest["details_override"] = packed(own)
     if "pricingRulesOverride" in body:
         place = f"{at}pricingRulesOverride"
-        rules = packed(price_plan_rules.pricing_rules(request, body["pricingRulesOverride"], place))
-    _check_rates(account, {**unpacked(plan, "details"), **(own or {})}, at)
-    columns = {
-        "id": request.new_id("sch"),
-        "account_id": account["id"],
-        "price_plan_id": plan["id"],
-        "price_plan_version": plan["version"],
-        "associated_on": period[0].isoformat(),
-        "start_date": start,
-        "end_date": end,
-        "details_override": None if own is None else packed(own),
-        "rules_override": rules,
-        "next_cycle_at": None,
-        "created_at": request.stamp,
-    }
-    store.insert(request.db, "pricing_schedules", columns)
-    request.effect("association", str(columns["id"]))
-    billing.schedule_added(request, str(columns["id"]))
-
-
-def _check_rates(account: Row, details: dict[str, Any], at: str) -> None:
-    """Whether the account can be billed by these details at all."""
-    for place in sizes.unusual(details, "pricePlanDetails"):
-        raise Refusal(400, f"{at}pricePlanId: {place} {sizes.TOO_LONG}")
-    try:
-        plan = read_plan(details)
-    except NotAPlan as error:
-        raise Refusal(400, f"{at}pricePlanId: the plan cannot be rated: {error}") from error
-    if account["invoice_currency"] not in plan.currencies:
-        currency = account["invoice_currency"]
-        raise Refusal(400, f"{at}pricePlanDetailsOverride has no rates in {currency}")
-
-
-def _usable_plan(request: Call, account: Row, body: dict[str, Any], at: str) -> Row:
-    plan_id = call.text(body, "pricePlanId", minimum=1, maximum=50, at=at)
-    plan: Row | None = request.db.execute(
-        "select * from price_plans where id = ?", (plan_id,)
-    ).fetchone()
-    if plan is None or plan["status"] != "ACTIVE":
-        raise Refusal(400, f"{at}pricePlanId: there is no active price plan {plan_id}")
-    if plan["type"] != "BILLING":
-        raise Refusal(400, f"{at}pricePlanId: {plan_id} is a plan to purchase, not to associate")
-    if account["invoice_currency"] not in unpacked(plan, "active_currencies"):
-        currency = account["invoice_currency"]
-        raise Refusal(400, f"{at}pricePlanId: {plan_id} is not active in {currency}")
-    return plan
+        given_rules = pricing_rules.read(request, body["pricingRulesOverride"], place)
+        rest["rules_override"] = packed(given_rules)
+    billable.check(account, {**unpacked(plan, "details"), **own}, at)
+    associations.insert(request, associations.drafted(request, account, plan, period, **rest))
 
 
 def _disassociate(
-    request: Call, account: Row, body: dict[str, Any], period: tuple[date, date], at: str
+    request: Call, account: Row, body: dict[str, Any], period: Period, at: str
 ) -> None:
     """Take the period out of the schedules of the plan, or of every plan if none is named."""
     plan_id = call.text(body, "pricePlanId", default=None, at=at)
-    start, end = (clock.written(clock.midnight(day)) for day in period)
-    rows = request.db.execute(
-        "select * from pricing_schedules where account_id = ? and start_date < ? and ? < end_date"
-        " and price_plan_id = coalesce(?, price_plan_id)",
-        (account["id"], end, start, plan_id),
-    ).fetchall()
+    rows = [
+        row
+        for row in associations.of_account(request, account["id"])
+        if period.meets(row) and plan_id in (None, row["price_plan_id"])
+    ]
     if not rows:
         raise Refusal(400, f"Account {account['id']} has no such price plan in that time")
     for row in rows:
-        rest_id = request.new_id("sch") if end < row["end_date"] else None
-        if rest_id is not None:
-            rest = dict(row) | {"id": rest_id, "start_date": end, "next_cycle_at": None}
-            store.insert(request.db, "pricing_schedules", rest)
-        if row["start_date"] < start:
-            store.update(request.db, "pricing_schedules", {"end_date": start}, id=row["id"])
-        else:
-            request.db.execute("delete from pricing_schedules where id = ?", (row["id"],))
-        feature_grants.end_at(request, row["id"], max(start, row["start_date"]))
-        billing.schedule_cut(request, row, rest_id)
-        request.effect("disassociation", row["id"])
+        rest = None
+        if period.end < row["end_date"]:
+            rest = associations.rest_behind(row, period.end, request.new_id("sch"))
+        associations.cut(request, row, period.start, rest)
 
 
-def _plan_override(request: Call, row: Row) -> dict[str, Any]:
-    plan = price_plans.existing(request, row["price_plan_id"])
+def _plan_override(request: Call, row: Schedule) -> dict[str, Any]:
+    plan = plan_versions.existing(request, row["price_plan_id"])
+    own = unpacked(row, "details_override")
     return present(
         id=row["id"],
         pricePlanId=plan["id"],
         pricePlanName=plan["name"],
-        pricePlanDetailsOverride=unpacked(row, "details_override"),
+        pricePlanDetailsOverride=None if own is None else price_plan_rules.shown(present(**own)),
         pricingRulesOverride=unpacked(row, "rules_override"),
         startDate=row["start_date"],
         endDate=row["end_date"],
@@ -232,8 +184,10 @@ def _plan_override(request: Call, row: Row) -> dict[str, Any]:
 
 
 def render(request: Call, row: Row) -> dict[str, Any]:
-    plan = price_plans.existing(request, row["price_plan_id"])
-    shown = {**price_plans.details(plan), **effective_details(request.db, row)}
+    plan = plan_versions.existing(request, row["price_plan_id"])
+    of_plan = price_plans.details(plan)
+    shown = price_plan_rules.shown(effective_details(request.db, row))
+    shown |= {name: of_plan[name] for name in ("activeCurrencies", "type")}
     info = present(name=plan["name"], description=plan["description"])
     wanted = request.query.get("include_price_plan_info") == "true"
     rules = "pricing_rules" if row["rules_override"] is None else "rules_override"

@@ -1,5 +1,6 @@
 """The price plans that run for an account at a moment, and the cycle each of them is in."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -8,16 +9,20 @@ from typing import Any
 from billing_mcp import money
 from billing_mcp.rating.cycles import Cycle, cycle_at, cycle_number, grace_end
 from billing_mcp.rating.plan import CycleRule, NotAPlan, Plan, read_plan
+from billing_mcp.rating.pricing_rules import PricingRule, read_rule
 from billing_mcp.sandbox import clock
 from billing_mcp.sandbox.store import Connection, Row
-from billing_mcp.sandbox.togai.columns import unpacked
+from billing_mcp.sandbox.togai.columns import present, unpacked
+
+# As it is stored, or as a draft has it.
+Schedule = Row | Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
     """A schedule, the plan that counts for it, and one of its cycles."""
 
-    schedule: Row
+    schedule: Schedule
     plan: Plan
     cycle: Cycle
 
@@ -71,7 +76,7 @@ def running_at(db: Connection, account_id: str, moment: datetime) -> list[Runnin
     return Schedules(db, account_id).at(moment, clock.written(moment))
 
 
-def in_cycle_at(db: Connection, schedule: Row, moment: datetime) -> Running | None:
+def in_cycle_at(db: Connection, schedule: Schedule, moment: datetime) -> Running | None:
     """The schedule in the cycle that the moment lies in, if it covers the moment."""
     plan = plan_of(db, schedule)
     day = moment.astimezone(UTC).date()
@@ -81,7 +86,7 @@ def in_cycle_at(db: Connection, schedule: Row, moment: datetime) -> Running | No
     return Running(schedule, plan, cycle)
 
 
-def in_cycle(db: Connection, schedule: Row, number: int) -> Running | None:
+def in_cycle(db: Connection, schedule: Schedule, number: int) -> Running | None:
     """The schedule in the cycle of a number (0 holds the association), if it has that one."""
     plan = plan_of(db, schedule)
     associated, until = _ends(schedule)
@@ -96,20 +101,37 @@ def cycle_rule(plan: Plan) -> CycleRule:
     return plan.cycle
 
 
-def plan_of(db: Connection, schedule: Row) -> Plan:
+def plan_of(db: Connection, schedule: Schedule) -> Plan:
     """The plan as it counts for the schedule, read for rating."""
-    row = db.execute(
-        "select details from price_plans where id = ?", (schedule["price_plan_id"],)
-    ).fetchone()
-    return _read(row["details"], schedule["details_override"])
+    return _read(_details(db, schedule), schedule["details_override"])
 
 
-def effective_details(db: Connection, schedule: Row) -> dict[str, Any]:
-    """The plan's details with the account's override over them."""
-    plan = db.execute(
-        "select details from price_plans where id = ?", (schedule["price_plan_id"],)
+def effective_details(db: Connection, schedule: Schedule) -> dict[str, Any]:
+    """The plan's details with the account's override over them; what that sets to null is gone."""
+    whole: Any = money.from_json(_details(db, schedule))
+    return present(**{**whole, **(unpacked(schedule, "details_override") or {})})
+
+
+def rules_of(db: Connection, schedule: Schedule) -> tuple[PricingRule, ...]:
+    """The pricing rules that count for the schedule: its own, or else those of its version."""
+    text = schedule["rules_override"]
+    if text is None:
+        text = _version(db, schedule)["pricing_rules"]
+    return _read_rules(text)
+
+
+def _details(db: Connection, schedule: Schedule) -> str:
+    """The details, as they are stored, of the version that the schedule is of."""
+    return str(_version(db, schedule)["details"])
+
+
+def _version(db: Connection, schedule: Schedule) -> Row:
+    row: Row = db.execute(
+        "select details, pricing_rules from price_plan_versions"
+        " where price_plan_id = ? and version = ?",
+        (schedule["price_plan_id"], schedule["price_plan_version"]),
     ).fetchone()
-    return {**unpacked(plan, "details"), **(unpacked(schedule, "details_override") or {})}
+    return row
 
 
 # An event asks for the plans of its account, and most events of a batch for the same ones.
@@ -120,6 +142,12 @@ def _read(details: str, override: str | None) -> Plan:
     return read_plan({**whole, **own})
 
 
+@lru_cache(maxsize=1024)
+def _read_rules(text: str) -> tuple[PricingRule, ...]:
+    rules: Any = money.from_json(text)
+    return tuple(read_rule(rule) for rule in rules)
+
+
 # Finding a cycle is a dozen steps in the calendar, and cycles begin and end at midnight: every
 # event of a day on alike plans is in the same one.
 @lru_cache(maxsize=4096)
@@ -127,13 +155,13 @@ def _cycle_on(rule: CycleRule, associated: date, until: date, day: date) -> Cycl
     return cycle_at(rule, associated, until, clock.midnight(day))
 
 
-def _ends(schedule: Row) -> tuple[date, date]:
+def _ends(schedule: Schedule) -> tuple[date, date]:
     """The day of the association, which the cycles are numbered from, and the day it ends."""
     until = clock.read(schedule["end_date"]).date()
     return date.fromisoformat(schedule["associated_on"]), until
 
 
-def _within(schedule: Row, cycle: Cycle | None) -> Cycle | None:
+def _within(schedule: Schedule, cycle: Cycle | None) -> Cycle | None:
     """The part of a cycle that a schedule has whose beginning was taken out later."""
     start = clock.read(schedule["start_date"])
     if cycle is None or cycle.end <= start:

@@ -8,7 +8,6 @@ create table customers (
     name text not null,
     primary_email text not null,
     address text not null,
-    settings text not null,
     status text not null check (status in ('ACTIVE', 'ARCHIVED')),
     created_at text not null,
     updated_at text not null
@@ -25,7 +24,6 @@ create table accounts (
     address text,
     primary_email text,
     billing_information text,
-    settings text not null,
     metadata text not null,
     tags text not null,
     status text not null check (status in ('ACTIVE', 'DRAFT', 'ARCHIVED')),
@@ -55,6 +53,7 @@ create table event_schemas (
     attributes text not null,
     dimensions text not null,
     filter_fields text not null,
+    enrichments text,
     event_id_template text,
     created_at text not null,
     updated_at text not null,
@@ -95,19 +94,13 @@ create table feature_schemas (
 ) strict;
 create index feature_schemas_by_feature on feature_schemas (feature_id);
 
+-- `version` is the one that counts: the latest ACTIVE one, or the draft of a plan never active.
 create table price_plans (
     id text primary key,
-    schedule_id text not null,
     name text not null,
-    description text,
     type text not null check (type in ('BILLING', 'PURCHASE')),
     status text not null check (status in ('DRAFT', 'ACTIVE', 'ARCHIVED')),
-    version integer not null,
-    details text not null,
-    active_currencies text not null,
-    pricing_rules text not null,
-    created_at text not null,
-    updated_at text not null
+    version integer not null
 ) strict;
 create unique index price_plans_by_name on price_plans (name) where status <> 'ARCHIVED';
 
@@ -151,19 +144,6 @@ create table stale_accounts (
     account_id text primary key
 ) strict, without rowid;
 
-create table purchases (
-    id text primary key,
-    account_id text not null references accounts (id),
-    price_plan_id text not null references price_plans (id),
-    price_plan_version integer not null,
-    quantity integer not null,
-    idempotency_key text unique,
-    effective_from text not null,
-    effective_until text,
-    created_at text not null
-) strict;
-create index purchases_by_account on purchases (account_id);
-
 create table feature_entries (
     number integer primary key,
     id text not null,
@@ -175,7 +155,6 @@ create table feature_entries (
     effective_until text not null,
     granted text, -- null: overage without a limit
     used text not null,
-    beyond text not null, -- asked for beyond all that was granted, and not counted anywhere
     unique (account_id, feature_id, id)
 ) strict;
 create index feature_entries_by_end on feature_entries (status, effective_until);
@@ -197,6 +176,14 @@ create table events (
 ) strict;
 create index events_by_event_id on events (event_id, created_at);
 create index events_by_account on events (account_id, happened_at);
+
+-- What each counted event took of which entry; taken back, it has no rows.
+create table feature_takings (
+    event_number integer not null,
+    entry_number integer not null references feature_entries (number),
+    amount text not null,
+    primary key (event_number, entry_number)
+) strict, without rowid;
 
 create table credits (
     id text primary key,
@@ -236,8 +223,8 @@ create index credit_transactions_by_credit on credit_transactions (credit_id);
 create table invoices (
     id text primary key,
     sequence_id text,
-    customer_id text not null references customers (id),
-    owner_id text not null references accounts (id),
+    customer_id text references customers (id),
+    owner_id text not null, -- an account's, or an invoice group's
     price_plan_id text,
     -- Of an invoice that is computed from a cycle, and when that one becomes final.
     schedule_id text,

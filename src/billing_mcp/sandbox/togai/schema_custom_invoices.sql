@@ -5,6 +5,7 @@ create table custom_invoices (
     idempotency_key text unique,
     line_items text not null, -- as sent
     apply_credits integer not null,
+    apply_wallet integer not null,
     created_at text not null
 ) strict;
 create index custom_invoices_that_advance on invoices (end_date)

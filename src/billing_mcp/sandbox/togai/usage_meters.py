@@ -6,7 +6,7 @@ from billing_mcp.rating import json_logic
 from billing_mcp.sandbox import call, store
 from billing_mcp.sandbox.call import Call, Refusal, Reply, Resource
 from billing_mcp.sandbox.store import Row
-from billing_mcp.sandbox.togai import event_schemas, quotas
+from billing_mcp.sandbox.togai import event_enrichments, event_schemas, quotas
 from billing_mcp.sandbox.togai.columns import packed, present, unpacked
 from billing_mcp.sandbox.togai.paging import Listing, page
 
@@ -103,7 +103,8 @@ def deactivate_usage_meter(request: Call) -> Reply:
 def delete_usage_meter(request: Call) -> Reply:
     row = existing(request, request.path["usage_meter_id"])
     plan = request.db.execute(
-        "select p.name from price_plans p, json_each(p.details, '$.usageRateCards') card"
+        "select p.name from price_plans p join price_plan_versions v on v.price_plan_id = p.id,"
+        " json_each(v.details, '$.usageRateCards') card"
         " where p.status <> 'ARCHIVED' and card.value ->> 'usageMeterId' = ?",
         (row["id"],),
     ).fetchone()
@@ -209,6 +210,7 @@ def _check(request: Call, columns: dict[str, Any]) -> None:
         name = columns["event_schema_name"]
         raise Refusal(400, f"eventSchemaName: there is no event schema {name}")
     dimensions = [entry["name"] for entry in unpacked(schema, "dimensions")]
+    dimensions += event_enrichments.names(unpacked(schema, "enrichments"), "DIMENSION")
     for entry in unpacked(columns, "filters"):
         if entry["field"] not in dimensions:
             raise Refusal(400, f"filters: {entry['field']} is not a dimension of {schema['name']}")

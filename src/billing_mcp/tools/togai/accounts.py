@@ -263,8 +263,7 @@ async def _would_create(togai: Togai, asked: Mapping[str, Any]) -> Effect:
             **present(invoiceCurrency=currency, netTermDays=asked["netTermDays"]),
             "status": status,
         },
-        undo="No tool of this server deletes an account; in Togai it can be archived, and its id "
-        "stays taken.",
+        undo="delete-account; its id stays taken.",
     )
 
 

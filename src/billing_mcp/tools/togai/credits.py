@@ -160,8 +160,7 @@ async def _would_grant(togai: Togai, asked: Mapping[str, Any]) -> Effect:
         sentence,
         before,
         after,
-        undo="No tool of this server takes a credit back; in Togai it can be voided, and what "
-        "invoices have used of it stays used.",
+        undo="void-credit; what invoices have used of it stays used.",
         provided={"currency": currency},
     )
 

@@ -126,8 +126,7 @@ async def _would_create(togai: Togai, asked: Mapping[str, Any]) -> Effect:
             f"Creates {wording.named('customer', asked['id'], asked['name'])}. Nothing can be "
             "billed to it until it has an account.",
             after={"id": asked["id"], "name": asked["name"], "status": "ACTIVE"},
-            undo="No tool of this server deletes a customer; in Togai it can be archived, and its "
-            "id stays taken.",
+            undo="delete-customer, as long as it has no accounts; its id stays taken.",
         )
     raise errors.Conflict(
         f"There is a {wording.named('customer', taken.id, taken.name)} already.",

@@ -24,8 +24,8 @@ from billing_mcp.tools import wording
 from billing_mcp.tools.togai.accounts import accounts_named, owned_account, stake_in
 from billing_mcp.tools.togai.event_schemas import EventSchema
 from billing_mcp.tools.togai.events import (
+    EVENT_BACK,
     LONGEST_LOOKED_UP_ID,
-    NO_EVENT_BACK,
     REPEATED,
     Event,
     arrivals,
@@ -100,7 +100,7 @@ async def _would_use(togai: Togai, asked: Mapping[str, Any]) -> Effect:
         "it costs is not known before it is rated.",
         before,
         after,
-        undo=NO_EVENT_BACK,
+        undo=EVENT_BACK,
     )
 
 

@@ -152,13 +152,12 @@ async def _ingested(togai: Togai, asked: Mapping[str, Any]) -> Verdict:
 
 # Accounts and schemas whose numbers of events a plan tells: the largest ones.
 MOST_TOLD = 50
-NO_EVENT_BACK = (
-    "No tool of this server takes an event back; in Togai it can be undone by its id, and is then "
-    "not billed."
+EVENT_BACK = (
+    "correct-events with action UNDO and its eventId, as long as the cycle it counts in is open."
 )
 
 
-async def _would_ingest(togai: Togai, asked: Mapping[str, Any]) -> Effect:
+async def would_ingest(togai: Togai, asked: Mapping[str, Any]) -> Effect:
     events: Sequence[Event] = asked["events"]
     _wired(togai, events)
     schemas = Counter(event.schemaName for event in events)
@@ -181,7 +180,7 @@ async def _would_ingest(togai: Togai, asked: Mapping[str, Any]) -> Effect:
             "firstTimestamp": first,
             "lastTimestamp": last,
         },
-        undo=NO_EVENT_BACK,
+        undo=EVENT_BACK,
     )
 
 
@@ -214,7 +213,7 @@ async def _by_account(togai: Togai, counts: Counter[str]) -> str:
     return "; ".join(parts)
 
 
-async def _stake(togai: Togai, asked: Mapping[str, Any]) -> Stake:
+async def stake_of_events(togai: Togai, asked: Mapping[str, Any]) -> Stake:
     return await stake_in(togai, [event.accountId for event in asked["events"]])
 
 
@@ -224,8 +223,8 @@ async def _stake(togai: Togai, asked: Mapping[str, Any]) -> Stake:
     write=Write(
         find_out="repeat it with the same operationId",
         reconcile=_ingested,
-        preview=_would_ingest,
-        stake=_stake,
+        preview=would_ingest,
+        stake=stake_of_events,
         key="id",
         target="events",
         is_partial=lambda result: bool(result.failures),

@@ -5,6 +5,7 @@ from typing import ClassVar
 from billing_mcp.declarations import READ, Toolset
 from billing_mcp.params import FeatureId, NextToken, PageSize
 from billing_mcp.results import Result, TokenPage
+from billing_mcp.tools.togai import recognition
 from billing_mcp.upstream import Togai
 
 toolset = Toolset("togai-features")
@@ -15,11 +16,9 @@ class SchemaAssociation(Result):
     attributeName: str
 
 
-class Feature(Result):
+class Feature(recognition.Named):
     concise: ClassVar = ("id", "name", "billableName", "schemaCount")
 
-    id: str
-    name: str
     billableName: str | None = None
     displayName: str | None = None
     schemaCount: int | None = None

@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from billing_mcp import money
 from billing_mcp.declarations import READ, Toolset
@@ -35,6 +35,7 @@ class InvoiceAccount(Result):
 class InvoiceDetails(Result):
     pricePlanName: str | None = None
     account: InvoiceAccount | None = None
+    invoiceGroup: InvoiceAccount | None = None
 
 
 class Invoice(Result):
@@ -45,6 +46,7 @@ class Invoice(Result):
         "totalAmount",
         "paidAmount",
         "invoiceDetails.account.invoiceCurrency",
+        "invoiceDetails.invoiceGroup.invoiceCurrency",
         "startDate",
         "endDate",
         "dueDate",
@@ -69,8 +71,9 @@ class Invoice(Result):
     invoiceDetails: InvoiceDetails | None = None
 
     def currency(self) -> str | None:
-        account = self.invoiceDetails.account if self.invoiceDetails else None
-        return account.invoiceCurrency if account else None
+        details = self.invoiceDetails
+        owner = details and (details.account or details.invoiceGroup)
+        return owner.invoiceCurrency if owner else None
 
 
 class InvoiceLine(Result):
@@ -103,21 +106,27 @@ class WholeInvoice(Invoice):
         "revenueInfo",
     )
 
+    autoAdvance: bool | None = None
     revenueInfo: InvoiceLine | None = None
     usageInfo: list[InvoiceLine] | None = None
 
+    @model_validator(mode="after")
+    def _at_scale(self) -> "WholeInvoice":
+        """Show the lines' amounts at their currency's scale."""
+        currency = self.currency()
+        if currency is not None and self.revenueInfo is not None:
+            self.revenueInfo.at_scale(currency)
+        return self
+
+
+InvoiceId = Annotated[Name, Field(min_length=1, max_length=50)]
+
 
 @toolset.tool(READ, "GET /invoices/{invoice_id}")
-async def get_invoice(
-    togai: Togai, invoiceId: Annotated[Name, Field(min_length=1, max_length=50)]
-) -> WholeInvoice:
+async def get_invoice(togai: Togai, invoiceId: InvoiceId) -> WholeInvoice:
     """Show one invoice line by line (revenueInfo): each line's value is the sum of its lineItems.
     detail=full adds the usage it was made from."""
-    invoice = await togai.fetch(WholeInvoice, at={"invoice_id": invoiceId})
-    currency = invoice.currency()
-    if currency is not None and invoice.revenueInfo is not None:
-        invoice.revenueInfo.at_scale(currency)
-    return invoice
+    return await togai.fetch(WholeInvoice, at={"invoice_id": invoiceId})
 
 
 # What the vendor can filter by together: combinations of its page on listing invoices, and any of

@@ -1,6 +1,6 @@
 """Price plans (V1, as the seeds have them): what accounts pay for usage, fees and features."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -10,20 +10,15 @@ from billing_mcp import errors, money
 from billing_mcp.declarations import (
     CREATE,
     READ,
-    Applied,
     Effect,
-    NotApplied,
-    Stake,
     Toolset,
-    Undecided,
     Verdict,
     Write,
 )
 from billing_mcp.params import Name, NextToken, PageSize, Version
-from billing_mcp.results import Result, TokenPage, values
-from billing_mcp.sameness import holds
+from billing_mcp.results import Result, TokenPage
 from billing_mcp.tools import wording
-from billing_mcp.tools.togai import walks
+from billing_mcp.tools.togai import recognition, walks
 from billing_mcp.tools.togai.feature_credits import feature_of
 from billing_mcp.tools.togai.rate_cards import RULES, SHAPE, SHAPES, PricePlanDetails
 from billing_mcp.tools.togai.usage_meters import meter_of
@@ -39,7 +34,7 @@ _TEXT_MAPS = frozenset({"slabConfig", "slabRateConfig", "rateConfig"})
 _NUMBERS = frozenset({"rate", "startAfter", "creditAmount", "featureCreditLimit", "maxQuantity"})
 
 
-class PricePlan(Result):
+class PricePlan(recognition.Named):
     long: ClassVar = True
     concise: ClassVar = (
         "id",
@@ -52,8 +47,6 @@ class PricePlan(Result):
         "description",
     )
 
-    id: str
-    name: str
     type: str | None = None
     status: str | None = None
     version: int | None = None
@@ -64,19 +57,19 @@ class PricePlan(Result):
     @model_validator(mode="before")
     @classmethod
     def _numbers_are_exact(cls, value: Any) -> Any:
-        return _exact_numbers(value)
+        return exact_numbers(value)
 
 
-def _exact_numbers(node: Any) -> Any:
+def exact_numbers(node: Any) -> Any:
     if isinstance(node, dict):
         return {
             name: Decimal(value)
             if name in _NUMBERS and isinstance(value, int)
-            else _exact_numbers(value)
+            else exact_numbers(value)
             for name, value in node.items()
         }
     if isinstance(node, list):
-        return [_exact_numbers(item) for item in node]
+        return [exact_numbers(item) for item in node]
     return node
 
 
@@ -84,7 +77,7 @@ def _exact_numbers(node: Any) -> Any:
 async def list_price_plans(
     togai: Togai, pageSize: PageSize = None, nextToken: NextToken = None
 ) -> TokenPage[PricePlan]:
-    """List price plans. detail=full shows their rate cards, slabs and rates."""
+    """List price plans; detail=full shows rates. Deprecated: use list-price-plans-v2."""
     return await togai.fetch(
         TokenPage[PricePlan], query={"pageSize": pageSize, "nextToken": nextToken}
     )
@@ -102,30 +95,20 @@ async def get_price_plan(
     pricePlanId: Annotated[Name, Field(min_length=1, max_length=50)],
     version: Version = None,
 ) -> WholePricePlan:
-    """Show one price plan: its rate cards with slabs and rates by currency, cycle and versions."""
+    """Show one price plan: its rate cards with slabs and rates by currency, cycle and versions.
+    Deprecated: use get-price-plan-v2, then list-price-plan-rate-cards."""
     return await togai.fetch(
         WholePricePlan, at={"price_plan_id": pricePlanId}, query={"version": version}
     )
 
 
+def _all_plans(togai: Togai) -> AsyncIterator[PricePlan]:
+    """Those that are not archived."""
+    return walks.rows(togai, PricePlan, "GET /price_plans", 100)
+
+
 async def _created(togai: Togai, asked: Mapping[str, Any]) -> Verdict:
-    """The vendor gives the id, so a plan is recognised by its name and all that was asked of it."""
-    named = await _named(togai, asked["name"])
-    if not named:
-        return NotApplied()
-    fitting = [plan for plan in named if holds(values(plan), asked)]
-    if len(named) == len(fitting) == 1:
-        return Applied(fitting[0])
-    return Undecided(
-        f"there are plans of that name ({', '.join(plan.id for plan in named)}), but not one that "
-        "is surely of this call; get-price-plan shows them"
-    )
-
-
-async def _named(togai: Togai, name: str) -> list[PricePlan]:
-    """Raises `Unavailable` when there are more plans than can be looked through."""
-    plans = walks.rows(togai, PricePlan, "GET /price_plans", 100)
-    return [plan async for plan in plans if plan.name == name]
+    return await recognition.by_name(_all_plans(togai), asked, "price plan", "get-price-plan")
 
 
 _KINDS = {
@@ -145,7 +128,9 @@ async def _would_create(togai: Togai, asked: Mapping[str, Any]) -> Effect:
     documents do not say what it leaves undone."""
     details: PricePlanDetails = asked["pricePlanDetails"]
     _require_cycle(asked["type"], details)
-    await _require_free_name(togai, asked["name"])
+    await recognition.require_free_name(
+        _all_plans(togai), asked["name"], "price plan", "get-price-plan"
+    )
     unseen = await _require_priced_things(togai, details)
     cards = {kind: len(getattr(details, kind) or ()) for kind in _KINDS}
     cards = {kind: number for kind, number in cards.items() if number}
@@ -177,16 +162,6 @@ async def _would_create(togai: Togai, asked: Mapping[str, Any]) -> Effect:
 
 def _all(parts: list[str]) -> str:
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
-
-
-async def _require_free_name(togai: Togai, name: str) -> None:
-    for plan in await _named(togai, name):
-        if plan.status != "ARCHIVED":
-            raise errors.Conflict(
-                f"There is a price plan of that name already, {wording.identified(plan.id)}.",
-                field="name",
-                next_step="Choose another name; get-price-plan shows the one there is.",
-            )
 
 
 async def _require_priced_things(togai: Togai, details: PricePlanDetails) -> int:
@@ -221,11 +196,6 @@ async def _require_priced_things(togai: Togai, details: PricePlanDetails) -> int
     return len(unseen)
 
 
-async def _stake(_: Togai, __: Mapping[str, Any]) -> Stake:
-    """A draft is nobody's yet."""
-    return Stake(frozenset())
-
-
 def _require_cycle(kind: str, details: PricePlanDetails) -> None:
     if kind == "BILLING" and details.pricingCycleConfig is None:
         raise errors.InvalidRequest(
@@ -242,7 +212,7 @@ def _require_cycle(kind: str, details: PricePlanDetails) -> None:
         find_out="list-price-plans shows whether the plan is there",
         reconcile=_created,
         preview=_would_create,
-        stake=_stake,
+        stake=recognition.nobody,
         target="name",
     ),
     short_form={
@@ -259,8 +229,8 @@ async def create_price_plan(
     type: Literal["BILLING", "PURCHASE"] = "BILLING",  # noqa: A002  the seed's name
     description: Annotated[Name | None, Field(max_length=255)] = None,
 ) -> PricePlan:
-    """Create a price plan as a draft. It charges nobody until it is activated and associated with
-    an account."""
+    """Create a price plan as a draft that charges nobody yet. Deprecated: use
+    create-price-plan-v2."""
     _require_cycle(type, pricePlanDetails)
     return await togai.fetch(
         PricePlan,
@@ -268,21 +238,21 @@ async def create_price_plan(
             name=name,
             type=type,
             description=description,
-            pricePlanDetails=_vendor_details(given(pricePlanDetails)),
+            pricePlanDetails=vendor_details(given(pricePlanDetails)),
         ),
     )
 
 
-def _vendor_details(node: Any, *, as_text: bool = False) -> Any:
+def vendor_details(node: Any, *, as_text: bool = False) -> Any:
     """The details without nulls; in the vendor's config maps every number as text."""
     if isinstance(node, dict):
         return {
-            name: _vendor_details(value, as_text=name in _TEXT_MAPS or as_text)
+            name: vendor_details(value, as_text=name in _TEXT_MAPS or as_text)
             for name, value in node.items()
             if value is not None
         }
     if isinstance(node, list):
-        return [_vendor_details(item) for item in node]
+        return [vendor_details(item) for item in node]
     if as_text:
         return money.plain(node)
     return node

@@ -7,6 +7,7 @@ from pydantic import Field
 from billing_mcp.declarations import READ, Toolset
 from billing_mcp.params import Name, NextToken
 from billing_mcp.results import Result, TokenPage
+from billing_mcp.tools.togai import recognition
 from billing_mcp.upstream import Togai
 
 toolset = Toolset("togai-billing")
@@ -21,11 +22,9 @@ class EventSchemaName(Result):
     name: str
 
 
-class UsageMeter(Result):
+class UsageMeter(recognition.Named):
     concise: ClassVar = ("id", "name", "aggregation", "status", "billableName", "description")
 
-    id: str
-    name: str
     type: str | None = None
     aggregation: str | None = None
     status: str | None = None

@@ -20,12 +20,12 @@ async def rows(
     togai: Togai,
     kind: type[Row],
     route: str,
-    size: int,
+    size: int | None,
     *,
     at: Mapping[str, str] | None = None,
     query: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[Row]:
-    """Every row, in the list's order, read in pages of `size`.
+    """Every row, in the list's order, read in pages of `size`; None: the vendor takes no size.
 
     Raises `MoreThanSearched` after `PAGES_SEARCHED` pages if there are more.
     """
@@ -42,4 +42,5 @@ async def rows(
         if not page.nextToken:
             return
         asked = {"nextToken": page.nextToken}
-    raise MoreThanSearched(f"There are more than {PAGES_SEARCHED * size} rows to look through.")
+    most = f"{PAGES_SEARCHED} pages" if size is None else f"{PAGES_SEARCHED * size} rows"
+    raise MoreThanSearched(f"There are more than {most} to look through.")
