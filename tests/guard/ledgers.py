@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from billing_mcp.guard.operations import Ceiling, Key, NewOperation, Partition, Spend
-from billing_mcp.guard.sqlite_ledger import SqliteLedger
+from billing_mcp.guard.sqlite_ledger import BUSY, SqliteLedger
 from billing_mcp.guard.stored_ledger import StoredLedger
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -46,18 +46,20 @@ class Database:
     clock: Clock = field(default_factory=Clock)
     opened: list[StoredLedger] = field(default_factory=list)
 
-    async def open(self) -> StoredLedger:
+    async def open(self, patience: timedelta | None = None) -> StoredLedger:
+        """`patience` is how long it waits for its turn, instead of as long as a server does."""
         ledger: StoredLedger
         if self.kind == "memory":
             if self.opened:
                 return self.opened[0]
             ledger = await SqliteLedger.open(None, self.clock)
         elif self.kind == "sqlite":
-            ledger = await SqliteLedger.open(Path(self.place), self.clock)
+            ledger = await SqliteLedger.open(Path(self.place), self.clock, patience or BUSY)
         else:
-            from billing_mcp.guard.postgres_ledger import PostgresLedger
+            from billing_mcp.guard import postgres_ledger as postgres
 
-            ledger = await PostgresLedger.open(self.place, self.clock)
+            longest = patience or postgres.PATIENCE
+            ledger = await postgres.PostgresLedger.open(self.place, self.clock, longest)
         self.opened.append(ledger)
         return ledger
 
