@@ -15,7 +15,7 @@ from billing_mcp.guard.operations import Filters
 from billing_mcp.results import compact, values, visible
 from billing_mcp.tenants import Tenant
 from billing_mcp.tools import SUPERSEDED, TOOLSET_OF, vendor_of
-from billing_mcp.tools.ledger import shown
+from billing_mcp.tools.ledger import OperationShown, shown
 
 # The latest of each tenant; list-operations has filters and pages.
 SHOWN = 100
@@ -23,16 +23,8 @@ NONE = (
     "No operations. A sandbox in memory keeps its ledger in memory as well: give it a file with "
     "--sandbox-data."
 )
-_COLUMNS = (
-    "createdAt",
-    "state",
-    "tool",
-    "target",
-    "customer",
-    "amount",
-    "amountCurrency",
-    "principal",
-)
+# The id comes before them, and before the tenant.
+_COLUMNS = OperationShown.concise[1:]
 
 Row = dict[str, Any]
 
