@@ -34,8 +34,9 @@ Reconcile = Callable[[Any, Mapping[str, Any]], Awaitable[Verdict]]
 """Finds out by reading what became of a write whose answer was lost.
 
 It is given the vendor's handle, which knows the operation id and the baseline, and the arguments as
-the ledger keeps them: JSON values and Decimals, without secrets and personal data. It never writes.
-Raises our errors when the vendor cannot be read.
+JSON values and Decimals: those that the ledger keeps, without secrets and personal data, or all of
+them where the caller has come again with the call. It never writes. Raises our errors when the vendor
+cannot be read.
 """
 
 
