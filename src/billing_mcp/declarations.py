@@ -35,8 +35,8 @@ Reconcile = Callable[[Any, Mapping[str, Any]], Awaitable[Verdict]]
 
 It is given the vendor's handle, which knows the operation id and the baseline, and the arguments as
 JSON values and Decimals: those that the ledger keeps, without secrets and personal data, or all of
-them where the caller has come again with the call. It never writes. Raises our errors when the vendor
-cannot be read.
+them where the caller has come again with the call. It never writes. Raises our errors when the
+vendor cannot be read.
 """
 
 
